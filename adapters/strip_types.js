@@ -1,0 +1,34 @@
+// Lets a Node without type stripping (20, and 22 before 22.18) run TypeScript: `node --import ./adapters/strip_types.js app.ts`.
+// Plain JavaScript, because it is what makes TypeScript loadable. It only erases types, with the same library that Node
+// itself ships (swc), so what runs here is what runs on a newer Node. On those it does nothing.
+import { readFile } from "node:fs/promises";
+import * as nodeModule from "node:module";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { isMainThread } from "node:worker_threads";
+
+/** Why `.ts` files cannot be loaded here; null when they can. */
+export let stripTypesProblem = null;
+
+const native = "Deno" in globalThis || "Bun" in globalThis || Boolean(process.features.typescript);
+
+if (isMainThread && !native) {
+  try {
+    import.meta.resolve("@swc/wasm-typescript");
+    nodeModule.register(import.meta.url);
+  } catch {
+    stripTypesProblem = `Node ${process.versions.node} does not load TypeScript by itself: ` +
+      "use Node 22.18 or later, install @swc/wasm-typescript beside tricorn, or compile the application to JavaScript";
+  }
+}
+
+let swc;
+
+/** The hook of node:module's `register`: runs in the loader's thread. */
+export async function load(url, context, nextLoad) {
+  if (!/^file:.*\.m?ts$/.test(url.replace(/[?#].*$/, ""))) return nextLoad(url, context);
+  swc ??= (await import("@swc/wasm-typescript")).default;
+  const source = await readFile(fileURLToPath(url.replace(/[?#].*$/, "")), "utf8");
+  const { code } = swc.transformSync(source, { mode: "strip-only", filename: fileURLToPath(url.replace(/[?#].*$/, "")) });
+  return { format: "module", source: code, shortCircuit: true };
+}

@@ -1,0 +1,150 @@
+// The ONE interface between Tricorn and a runtime. An adapter moves bytes and knows no policy: no HTTP, no timeouts, no
+// limits. The rule of back-pressure is the same in both directions: a returned promise means "wait for it".
+
+/** An address to listen on. */
+export type Bind =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string; readonly mode?: number }
+  | { readonly kind: "fd"; readonly fd: number };
+
+/** One end of a connection. */
+export interface Endpoint {
+  /** An IP address without brackets or zone; "" on a unix socket, or when the peer had left before it could be asked. */
+  readonly address: string;
+  /** 0 where `address` is "". */
+  readonly port: number;
+}
+
+/** What a handshake negotiated; a part that the runtime does not tell is absent. */
+export interface TlsFacts {
+  readonly protocol?: string;
+  readonly serverName?: string;
+  readonly peerCertificate?: string;
+}
+
+/** An accepted connection, as the server uses it and an adapter implements it. */
+export interface Connection {
+  readonly remote: Endpoint;
+  readonly local: Endpoint;
+  /** Null on a connection without TLS. */
+  readonly tls: TlsFacts | null;
+  /**
+   * Sends `head` (a string in which each character is one byte), then `body`, as one unit and in as few system calls as
+   * the runtime allows. Both are taken whole, whatever the peer takes now. A promise means that too much is waiting: it
+   * settles when more may be written, or when the connection has closed; it never rejects.
+   */
+  write(head: string, body: Uint8Array | null): void | Promise<void>;
+  /** Sends what is waiting, then FIN. Reading goes on. No write may follow. */
+  end(): void;
+  /** Closes both directions at once; what is waiting may be lost. `closed()` follows. May be called again. */
+  destroy(): void;
+}
+
+/** What the server makes of a connection; the adapter calls it. */
+export interface ConnectionHandler {
+  /**
+   * Bytes arrived. The promise, when there is one, means: stop reading until it settles (it never rejects). `chunk` may
+   * be kept only when the adapter's `reusesReadBuffers` is false; else it is valid until this returns or settles.
+   */
+  receive(chunk: Uint8Array): void | Promise<void>;
+  /** The peer sent FIN: no more bytes come, but it may still read. */
+  ended(): void;
+  /** The connection is gone, for whatever reason. Called once, last. */
+  closed(): void;
+}
+
+/** TLS for a listener; PEM texts. */
+export interface TlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificate authorities for client certificates. */
+  readonly ca?: string;
+  /** Refuse clients without a certificate that `ca` signed. */
+  readonly requestClientCert?: boolean;
+}
+
+export interface ListenOptions {
+  /** The length of the kernel's queue; a runtime that fixes it uses its own. */
+  readonly backlog: number;
+  readonly tls?: TlsOptions;
+}
+
+/** A listening socket. */
+export interface Listener {
+  /** What is listened on, with the port that the kernel gave. */
+  readonly bind: Bind;
+  /** Stops accepting and releases the address; connections stay. Resolves when the socket is closed. */
+  close(): Promise<void>;
+}
+
+/** What a runtime gives to the server. */
+export interface Runtime {
+  readonly name: "node" | "deno" | "bun" | "memory";
+  readonly version: string;
+  /** True when chunks given to `receive` are overwritten by the next read. */
+  readonly reusesReadBuffers: boolean;
+  /** `bytes[start..end)` as a string with one character a byte. */
+  latin1(bytes: Uint8Array, start: number, end: number): string;
+  /** The length of `text` in UTF-8 (lone surrogates count as U+FFFD). */
+  utf8Length(text: string): number;
+  /**
+   * Listens. `accept` is called for each connection, and answers with its handler.
+   *
+   * @throws {ListenError} when the address cannot be had.
+   */
+  listen(bind: Bind, options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>;
+  /** Calls `callback` each `milliseconds`, without keeping the process alive; returns what stops it. */
+  every(milliseconds: number, callback: () => void): () => void;
+}
+
+/** Why an address cannot be listened on, in the system's terms. */
+export type ListenFault = "EADDRINUSE" | "EACCES" | "EADDRNOTAVAIL" | "ENOTFOUND" | "EOTHER";
+
+/** An address could not be listened on. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  readonly fault: ListenFault;
+  readonly bind: Bind;
+
+  constructor(fault: ListenFault, bind: Bind, reason: string) {
+    super(`cannot listen on ${formatBind(bind)}: ${reason}`);
+    this.fault = fault;
+    this.bind = bind;
+  }
+}
+
+/** A bind as it is written on the command line. */
+export function formatBind(bind: Bind): string {
+  if (bind.kind === "unix") return `unix:${bind.path}`;
+  if (bind.kind === "fd") return `fd://${bind.fd}`;
+  return `${bind.host.includes(":") ? `[${bind.host}]` : bind.host}:${bind.port}`;
+}
+
+/** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
+export interface Host {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly pid: number;
+  /** True when standard error is a terminal. */
+  readonly isTty: boolean;
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** Opens a file for appending. Throws what the system says. */
+  openLog(path: string): LogFile;
+  readText(path: string): string;
+  /** Imports a module by path or package name, relative to `cwd`. */
+  importModule(specifier: string): Promise<Record<string, unknown>>;
+  /** Calls `listener` on each `signal` ("SIGTERM"), instead of what the system would do. */
+  onSignal(signal: string, listener: () => void): void;
+  /** Calls `listener` with what nothing else caught. */
+  onUncaught(listener: (error: unknown) => void): void;
+  exit(code: number): never;
+}
+
+/** An append-only text file. */
+export interface LogFile {
+  write(text: string): void;
+  /** Closes and opens the path again, for logrotate. */
+  reopen(): void;
+}
