@@ -1,6 +1,8 @@
 // The ONE interface between Tricorn and a runtime. An adapter moves bytes and knows no policy: no HTTP, no timeouts, no
 // limits. The rule of back-pressure is the same in both directions: a returned promise means "wait for it".
 
+import type { TlsInfo } from "../esgi/environ.ts";
+
 /** An address to listen on. */
 export type Bind =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -15,19 +17,12 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What a handshake negotiated; a part that the runtime does not tell is absent. */
-export interface TlsFacts {
-  readonly protocol?: string;
-  readonly serverName?: string;
-  readonly peerCertificate?: string;
-}
-
 /** An accepted connection, as the server uses it and an adapter implements it. */
 export interface Connection {
   readonly remote: Endpoint;
   readonly local: Endpoint;
   /** Null on a connection without TLS. */
-  readonly tls: TlsFacts | null;
+  readonly tls: TlsInfo | null;
   /**
    * Sends `head` (a string in which each character is one byte), then `body`, as one unit and in as few system calls as
    * the runtime allows. Both are taken whole, whatever the peer takes now. A promise means that too much is waiting: it
