@@ -3,8 +3,8 @@
 /** The one of `names` that `text` most likely meant, or null when none is near. */
 export function nearest(text: string, names: Iterable<string>): string | null {
   const wanted = fold(text);
-  // A third of the letters may be wrong: more, and the proposal is noise.
-  let best = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  // A third of the letters may be wrong: more, and the proposal is noise. A single letter is meant as it is.
+  let best = wanted.length < 2 ? 1 : Math.max(1, Math.floor(wanted.length / 3)) + 1;
   let found: string | null = null;
   for (const name of names) {
     const distance = levenshtein(wanted, fold(name), best);
