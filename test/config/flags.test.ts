@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/config/error.ts";
+import { flagHelp, parseFlags } from "../../src/config/flags.ts";
+import { SETTING_NAMES, type SettingName, SETTINGS } from "../../src/config/settings.ts";
+
+const messageOf = (...words: string[]): string => {
+  try {
+    parseFlags(words);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as Error).message).not.toContain("\n");
+    return (error as Error).message;
+  }
+  return "no error";
+};
+
+/** For each flag: a word that it takes, and the value that comes of it. A flag that is missing here fails the test. */
+const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = {
+  bind: ["[::1]:9000", ["[::1]:9000"]],
+  backlog: ["16", 16],
+  worker_connections: ["0", 0],
+  limit_request_line: ["100", 100],
+  limit_request_fields: ["7", 7],
+  limit_request_field_size: ["1024", 1024],
+  limit_request_head: ["9999", 9999],
+  limit_request_body: ["0", 0],
+  keepalive_requests: ["1000", 1000],
+  header_timeout: ["0.5", 0.5],
+  body_timeout: ["2", 2],
+  keepalive: ["5", 5],
+  write_timeout: ["10.25", 10.25],
+  graceful_timeout: ["0", 0],
+  certfile: ["c.pem", "c.pem"],
+  keyfile: ["k.pem", "k.pem"],
+  ca_certs: ["ca.pem", "ca.pem"],
+  cert_reqs: ["2", 2],
+  forwarded_allow_ips: ["10.0.0.0/8,::1", ["10.0.0.0/8", "::1"]],
+  proxy_protocol: ["v2", "v2"],
+  proxy_allow_ips: ["*", ["*"]],
+  header_map: ["refuse", "refuse"],
+  accesslog: ["-", "-"],
+  access_log_format: ["%(h)s", "%(h)s"],
+  errorlog: ["/tmp/e.log", "/tmp/e.log"],
+  loglevel: ["debug", "debug"],
+  chdir: ["/srv", "/srv"],
+  factory: [null, true],
+  override_globals: [null, false],
+};
+
+describe("parseFlags", () => {
+  const flags = SETTING_NAMES.flatMap((name) => SETTINGS[name].flags.map((flag) => [flag, name] as const));
+
+  test.each(flags)("%s", (flag: string, name: SettingName) => {
+    const [word, value] = SAMPLES[name]!;
+    if (word === null) {
+      expect(parseFlags([flag, "app"])).toEqual({ options: { [name]: value }, operands: ["app"], help: false });
+      expect(messageOf(`${flag}=1`)).toBe(flag + " takes no value; write " + flag + " alone");
+      return;
+    }
+    const expected = { options: { [name]: value }, operands: ["app"], help: false };
+    expect(parseFlags([flag, word, "app"])).toEqual(expected);
+    expect(parseFlags(["app", `${flag}=${word}`])).toEqual(expected);
+    if (!flag.startsWith("--")) expect(parseFlags(["app", flag + word])).toEqual(expected);
+    if (SETTINGS[name].bare === undefined) {
+      expect(messageOf(flag)).toMatch(new RegExp(`^${flag}: the value is missing; write ${flag} `));
+      expect(messageOf(flag, "--factory")).toMatch(/the value is missing/);
+    }
+  });
+
+  test("gathers repeated binds, and keeps the last of everything else", () => {
+    expect(parseFlags(["-b", ":1", "--bind=:2", "-b:3"]).options).toEqual({ bind: [":1", ":2", ":3"] });
+    expect(parseFlags(["--backlog", "1", "--backlog", "2"]).options).toEqual({ backlog: 2 });
+  });
+
+  test("--proxy-protocol alone means auto, and leaves an operand alone", () => {
+    expect(parseFlags(["--proxy-protocol", "app:app"])).toMatchObject({
+      options: { proxy_protocol: "auto" },
+      operands: ["app:app"],
+    });
+    expect(parseFlags(["--proxy-protocol"]).options).toEqual({ proxy_protocol: "auto" });
+    expect(messageOf("--proxy-protocol=v3")).toMatch(/^--proxy-protocol: "v3" is not possible; use off, v1/);
+  });
+
+  test("-- ends the flags, -h asks for help", () => {
+    expect(parseFlags(["--", "--bind"]).operands).toEqual(["--bind"]);
+    expect(parseFlags(["app", "-h", "--nonsense"]).help).toBe(true);
+    expect(parseFlags(["--help"]).help).toBe(true);
+  });
+
+  test.each([
+    [["--bnid", "x"], 'unknown flag "--bnid"; did you mean "--bind"?'],
+    [["--keepalive", "2"], 'unknown flag "--keepalive"; did you mean "--keep-alive"?'],
+    [
+      ["--access-log", "-"],
+      'unknown flag "--access-log"; did you mean --access-logfile or --access-logformat or --access-log-format?',
+    ],
+    [["-w", "4"], 'unknown flag "-w"; "tricorn serve --help" lists the flags'],
+    [["-xyz"], 'unknown flag "-xyz"; "tricorn serve --help" lists the flags'],
+    [["--zzzzzz=1"], 'unknown flag "--zzzzzz"; "tricorn serve --help" lists the flags'],
+    [["--backlog", "8e3"], '--backlog: "8e3" is not a whole number; write for example 2048'],
+    [["--backlog", "1_000"], '--backlog: "1_000" is not a whole number; write for example 2048'],
+    [["--backlog", "-1"], '--backlog: "-1" is not a whole number; write for example 2048'],
+    [["--backlog", "0x10"], '--backlog: "0x10" is not a whole number; write for example 2048'],
+    [["--backlog", " 1"], '--backlog: " 1" is not a whole number; write for example 2048'],
+    [["--backlog", ""], '--backlog: "" is not a whole number; write for example 2048'],
+    [
+      ["--backlog", "99999999999999999999"],
+      '--backlog: "99999999999999999999" is not a whole number; write for example 2048',
+    ],
+    [["--keep-alive", "1e3"], '--keep-alive: "1e3" is not a number of seconds; write for example 65'],
+    [["--keep-alive", "-1"], '--keep-alive: "-1" is not a number of seconds; write for example 65'],
+    [["--cert-reqs", "1"], '--cert-reqs: "1" is not possible; use 0, 2'],
+    [["--header-map", "Drop"], '--header-map: "Drop" is not possible; use drop, refuse; did you mean "drop"?'],
+    [
+      ["--bind", "localhost:70000"],
+      '--bind: cannot listen on "localhost:70000": the port "70000" is not a number between 0 and 65535; use a port up to 65535',
+    ],
+  ])("refuses %j", (words, message) => {
+    expect(messageOf(...words)).toBe(message);
+  });
+});
+
+test("flagHelp names every flag that is taught, and stays narrow", () => {
+  const help = flagHelp();
+  for (const name of SETTING_NAMES) if (SETTINGS[name].flags[0]) expect(help).toContain(SETTINGS[name].flags[0]);
+  for (const line of help.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
+});

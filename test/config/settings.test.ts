@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError } from "../../src/config/error.ts";
+import {
+  type Options,
+  resolveSettings,
+  SETTING_NAMES,
+  SETTING_VARIABLES,
+  SETTINGS,
+} from "../../src/config/settings.ts";
+
+const messageOf = (options: unknown, env: Record<string, string> = {}): string => {
+  try {
+    resolveSettings(options as Options, env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as Error).message).not.toContain("\n");
+    return (error as Error).message;
+  }
+  return "no error";
+};
+
+describe("resolveSettings", () => {
+  test("has the defaults that are declared", () => {
+    const settings = resolveSettings({});
+    expect(Object.keys(settings)).toEqual(SETTING_NAMES);
+    for (const name of SETTING_NAMES) expect(settings[name]).toEqual(SETTINGS[name].default);
+  });
+
+  test("takes each default back as an option", () => {
+    const options = Object.fromEntries(SETTING_NAMES.map((name) => [name, SETTINGS[name].default]));
+    expect(resolveSettings(options as Options)).toEqual(resolveSettings({}));
+  });
+
+  test("takes undefined for left out", () => {
+    expect(resolveSettings({ backlog: undefined, bind: undefined }).backlog).toBe(2048);
+  });
+
+  test("makes lists of one address and of commas", () => {
+    const settings = resolveSettings({ bind: ":0", forwarded_allow_ips: "10.0.0.0/8, ::1", proxy_allow_ips: [] });
+    expect(settings.bind).toEqual([":0"]);
+    expect(settings.forwarded_allow_ips).toEqual(["10.0.0.0/8", "::1"]);
+    expect(settings.proxy_allow_ips).toEqual([]);
+  });
+
+  test("reads PORT and FORWARDED_ALLOW_IPS, after the options", () => {
+    expect(SETTING_VARIABLES).toEqual(["PORT", "FORWARDED_ALLOW_IPS"]);
+    const env = { PORT: "3000", FORWARDED_ALLOW_IPS: "*" };
+    expect(resolveSettings({}, env).bind).toEqual(["0.0.0.0:3000"]);
+    expect(resolveSettings({ bind: "[::]:80" }, env).bind).toEqual(["[::]:80"]);
+    expect(resolveSettings({}, env).forwarded_allow_ips).toEqual(["*"]);
+    expect(resolveSettings({}, { FORWARDED_ALLOW_IPS: "" }).forwarded_allow_ips).toEqual([]);
+    expect(resolveSettings({}, { PORT: "" }).bind).toEqual(["127.0.0.1:8000"]);
+  });
+
+  test.each([
+    [{ port: 80 }, /^unknown option "port"; see docs\/settings\.md/],
+    [{ binds: ":80" }, /^unknown option "binds"; did you mean "bind"\?/],
+    [{ keepAlive: 5 }, /did you mean "keepalive"\?/],
+    [{ keep_alive: 5 }, /did you mean "keepalive"\?/],
+    [{ limitRequestLine: 5 }, /did you mean "limit_request_line"\?/],
+    [{ backlog: "2048" }, /^backlog: "2048" is not a whole number; write for example 2048/],
+    [{ backlog: 0 }, /^backlog: 0 is less than 1/],
+    [{ backlog: 1.5 }, /^backlog: 1.5 is not a whole number/],
+    [{ backlog: NaN }, /^backlog: NaN is not/],
+    [{ keepalive: -1 }, /^keepalive: -1 is less than 0/],
+    [{ keepalive: Infinity }, /^keepalive: Infinity is not a number of seconds/],
+    [{ keepalive: 1e9 }, /^keepalive: 1000000000 is more than 2147483; 0 means no limit/],
+    [{ backlog: null }, /^backlog: null is not/],
+    [{ factory: "yes" }, /^factory: "yes" is not a boolean; write true or false/],
+    [{ loglevel: "warn" }, /^loglevel: "warn" is not possible; use debug, info, warning, error, critical/],
+    [{ loglevel: "eror" }, /did you mean "error"\?/],
+    [{ cert_reqs: 1 }, /^cert_reqs: 1 is not possible; use 0, 2/],
+    [{ bind: [] }, /^bind: an array is empty/],
+    [{ bind: 8000 }, /^bind: 8000 is not a string/],
+    [{ bind: ["foo:bar"] }, /^bind: cannot listen on "foo:bar": the port "bar"/],
+    [{ forwarded_allow_ips: "10.0.0.1/8" }, /^forwarded_allow_ips: "10.0.0.1\/8" has host bits set/],
+    [{ forwarded_allow_ips: "localhost" }, /is not an IP address/],
+    [{ proxy_allow_ips: "::/129" }, /no prefix length between 0 and 128/],
+    [{ accesslog: "" }, /^accesslog: "" is empty; give a path/],
+    [{ chdir: {} }, /^chdir: a value of type object is not a string/],
+    [{ certfile: "c.pem" }, /^certfile \(--certfile\) needs keyfile \(--keyfile\)/],
+    [{ keyfile: "k.pem" }, /^keyfile \(--keyfile\) needs certfile/],
+    [{ ca_certs: "ca.pem" }, /^ca_certs \(--ca-certs\) needs certfile/],
+    [{ certfile: "c", keyfile: "k", cert_reqs: 2 }, /^cert_reqs \(--cert-reqs\) needs ca_certs/],
+  ])("refuses %j", (options, message) => {
+    expect(messageOf(options)).toMatch(message);
+  });
+
+  test("names the variable whose text is wrong", () => {
+    expect(messageOf({}, { PORT: "http" })).toMatch(/^PORT: cannot listen on "0\.0\.0\.0:http"/);
+    expect(messageOf({}, { FORWARDED_ALLOW_IPS: "proxy" })).toMatch(
+      /^FORWARDED_ALLOW_IPS: "proxy" is not an IP address/,
+    );
+  });
+
+  test("does not repeat an endless value", () => {
+    expect(messageOf({ loglevel: "x".repeat(10_000) }).length).toBeLessThan(250);
+  });
+});
