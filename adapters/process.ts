@@ -1,0 +1,146 @@
+// The process around the commands, for all three runtimes: what `node:process` and `node:fs` mean alike everywhere. No
+// policy: which signal does what, and what goes to which log, is decided in src/cli.
+import * as fs from "node:fs";
+import { createRequire } from "node:module";
+import * as path from "node:path";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type CommandHost, ModuleError } from "../src/cli/host.ts";
+import type { LogFile } from "../src/runtime/port.ts";
+
+/** What is tried after a path that names no file, in this order. */
+const EXTENSIONS: readonly string[] = [".ts", ".mts", ".js", ".mjs", ".cjs", ".tsx", ".jsx"];
+
+/** What can be a package's name, with or without a path in it. */
+const PACKAGE = /^(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-z0-9-~][a-z0-9-._~]*(?:\/|$)/i;
+
+/** The running process. */
+export const processHost: CommandHost = {
+  // The first two are the runtime and the script, on all three.
+  argv: process.argv.slice(2),
+  env: new Proxy({}, {
+    get: (_, name) => typeof name === "string" && canReadEnv(name) ? process.env[name] : undefined,
+  }),
+  get cwd(): string {
+    return process.cwd();
+  },
+  pid: process.pid,
+  isTty: Boolean(process.stderr.isTTY),
+  stdout: (text) => writeAll(1, text),
+  stderr: (text) => writeAll(2, text),
+  openLog,
+  readText: (file) => fs.readFileSync(path.resolve(process.cwd(), file), "utf8"),
+  importModule,
+  onSignal(signal, listener) {
+    try {
+      process.on(signal, () => listener());
+    } catch {
+      // Windows lacks some signals; nobody can send them either.
+    }
+  },
+  onUncaught(listener) {
+    process.on("uncaughtException", listener);
+    process.on("unhandledRejection", listener);
+  },
+  chdir: (directory) => process.chdir(directory),
+  canReadEnv,
+  exit: (code) => process.exit(code),
+};
+
+interface DenoPermissions {
+  readonly permissions: { querySync(descriptor: { name: "env"; variable: string }): { readonly state: string } };
+}
+
+/** Deno would stop and ask for a permission that is not there; a server has nobody to answer. */
+function canReadEnv(variable: string): boolean {
+  const { Deno } = globalThis as { Deno?: DenoPermissions };
+  return Deno === undefined || Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+}
+
+/** Longer than any reader needs to make room, short enough that one who has stopped does not stop the server for good. */
+const MAX_WAIT = 5_000;
+
+/**
+ * Writes all of `text` now: `process.stdout.write` would lose what it holds back when the process exits. A pipe that is
+ * full is waited for.
+ */
+function writeAll(fd: number, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  let waited = 0;
+  for (let offset = 0; offset < bytes.length;) {
+    try {
+      offset += fs.writeSync(fd, bytes, offset);
+      waited = 0;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      // Whoever read standard output has left: no reason to stop serving.
+      if (fd <= 2 && (code === "EPIPE" || code === "EIO")) return;
+      if (code !== "EAGAIN" || waited >= MAX_WAIT) throw error;
+      waited += 10;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+function openLog(file: string): LogFile {
+  const resolved = path.resolve(process.cwd(), file);
+  let fd = fs.openSync(resolved, "a");
+  return {
+    write: (text) => writeAll(fd, text),
+    reopen() {
+      // The new one first: when it cannot be opened, the old one goes on.
+      const old = fd;
+      fd = fs.openSync(resolved, "a");
+      fs.closeSync(old);
+    },
+  };
+}
+
+/**
+ * Imports, relative to the working directory: a path (with or without `./`, with or without its extension), a `file:`
+ * URL, what else the runtime has a scheme for (`npm:`, `jsr:`, `node:`), or a package's name.
+ *
+ * @throws {ModuleError} when there is no such module, or the runtime cannot load its kind.
+ */
+async function importModule(specifier: string): Promise<Record<string, unknown>> {
+  const file = findFile(specifier);
+  if (file !== null) {
+    // Registers the type stripper on a Node without one, for all that follows.
+    const { stripTypesProblem } = await import("./strip_types.js");
+    if (/\.m?ts$/.test(file) && stripTypesProblem !== null) throw new ModuleError(stripTypesProblem);
+    return await import(pathToFileURL(file).href);
+  }
+  if (/^[a-z][a-z0-9+.-]+:/.test(specifier) && !specifier.startsWith("file:")) return await import(specifier);
+  if (!PACKAGE.test(specifier)) throw notFound(specifier);
+  const require = createRequire(path.join(process.cwd(), "tricorn.js"));
+  let resolved: string;
+  try {
+    resolved = require.resolve(specifier);
+  } catch (error) {
+    // A package that has only an "import" condition is there all the same.
+    if ((error as { code?: string }).code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return await import(specifier);
+    throw notFound(specifier);
+  }
+  return await import(path.isAbsolute(resolved) ? pathToFileURL(resolved).href : resolved);
+}
+
+/** The file that `specifier` means, or null when there is none. */
+function findFile(specifier: string): string | null {
+  const wanted = specifier.startsWith("file:") ? fileURLToPath(specifier) : path.resolve(process.cwd(), specifier);
+  return [wanted, ...EXTENSIONS.map((extension) => wanted + extension)].find(isFile) ?? null;
+}
+
+function isFile(file: string): boolean {
+  try {
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function notFound(specifier: string): ModuleError {
+  const shown = specifier.startsWith("file:") ? specifier : path.resolve(process.cwd(), specifier);
+  const tried = path.extname(specifier) === "" ? `, alone or with ${EXTENSIONS.slice(0, 3).join(", ")}` : "";
+  const packages = PACKAGE.test(specifier) ? ", and no package of that name" : "";
+  return new ModuleError(`there is no file ${JSON.stringify(shown)}${tried}${packages}`);
+}

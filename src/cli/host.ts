@@ -1,0 +1,15 @@
+// What the commands need of the process beyond runtime/port.ts's Host, and how importing a module fails.
+
+import type { Host } from "../runtime/port.ts";
+
+export interface CommandHost extends Host {
+  /** Changes the working directory, and `cwd` with it. Throws what the system says. */
+  chdir(path: string): void;
+  /** True when the environment may be read; Deno asks for `--allow-env`. What may not be read is undefined in `env`. */
+  canReadEnv(variable: string): boolean;
+}
+
+/** A module that could not be imported for a reason outside itself. What it throws, `importModule` passes on as it is. */
+export class ModuleError extends Error {
+  override readonly name = "ModuleError";
+}
