@@ -1,0 +1,24 @@
+// `tricorn help [COMMAND]`, `tricorn --help`.
+
+import { ConfigError, quote } from "../config/error.ts";
+import { didYouMean } from "../config/nearest.ts";
+import type { Context } from "./run.ts";
+import { serveHelp } from "./serve.ts";
+
+const HELP = `Usage: tricorn COMMAND
+
+  serve MODULE[:NAME] [flags]  serve an application
+  help [COMMAND]               show this, or the help of a command
+  --version                    show the version
+
+"tricorn serve --help" lists the flags.
+`;
+
+export function help(words: readonly string[], { host }: Context): void {
+  const [command] = words;
+  if (command === undefined || command === "help") return host.stdout(HELP);
+  if (command === "serve") return host.stdout(serveHelp());
+  throw new ConfigError(
+    `help: unknown command ${quote(command)}${didYouMean(command, ["serve"]) || '; see "tricorn help"'}`,
+  );
+}
