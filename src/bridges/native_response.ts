@@ -1,0 +1,91 @@
+// A native Response as an ESGI reply. Whether its body is known is not to be seen from outside: where the first reads
+// settle at once the body is sent whole, else it is streamed.
+
+import type { MaybePromise, StartResponse } from "../esgi/application.ts";
+import type { Body } from "../esgi/body.ts";
+import type { Environ, Header } from "../esgi/environ.ts";
+import { knownBodyOf } from "./light_stream.ts";
+import { endToEnd, sendKnown, sendStream, statusLine } from "./reply.ts";
+
+/** Replies with `response`: a native one, or one of another library that has its shape. */
+export function sendNative(response: Response, environ: Environ, startResponse: StartResponse): MaybePromise<Body> {
+  const status = response.status;
+  if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
+  if (status < 200 || status > 599) {
+    throw new TypeError(
+      status === 101
+        ? "a Response cannot switch protocols: return a function as the body of an ESGI application (esgi.upgrade)"
+        : `a response with status ${status} cannot be sent`,
+    );
+  }
+  const pairs: Header[] = [];
+  for (const pair of response.headers) pairs.push(pair);
+  const sent = endToEnd(pairs);
+  const line = response.statusText === "" ? statusLine(status) : `${status} ${response.statusText}`;
+  const body = response.body;
+  if (body === null || body === undefined) return sendKnown(environ, startResponse, line, sent, null);
+  const known = knownBodyOf(body)?.take() ?? null;
+  if (known !== null) return sendKnown(environ, startResponse, line, sent, known);
+  if (environ.REQUEST_METHOD === "HEAD") return sendStream(environ, startResponse, line, sent, body);
+  startResponse(line, sent);
+  return readAhead(body.getReader());
+}
+
+// How many microtasks a read of what is there already may take: one to four in Node, Deno and Bun.
+const PATIENCE = 8;
+
+async function readAhead(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Body> {
+  const chunks: Uint8Array[] = [];
+  for (;;) {
+    let result: ReadableStreamReadResult<Uint8Array> | null = null;
+    const reading = reader.read();
+    reading.then((settled) => {
+      result = settled;
+    }, ignore);
+    for (let i = 0; i < PATIENCE && result === null; i++) await null;
+    const settled = result as ReadableStreamReadResult<Uint8Array> | null;
+    if (settled === null) return new Rest(reader, chunks, reading);
+    if (settled.done) return chunks.length === 0 ? null : chunks[0]!;
+    chunks.push(settled.value);
+    if (chunks.length === 2) return new Rest(reader, chunks, null);
+  }
+}
+
+function ignore(): void {
+  // The same promise is awaited by Rest, which reports the failure.
+}
+
+// What was read ahead, then the rest of the stream.
+class Rest implements AsyncIterableIterator<Uint8Array> {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #chunks: Uint8Array[];
+  #reading: Promise<ReadableStreamReadResult<Uint8Array>> | null;
+
+  constructor(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    chunks: Uint8Array[],
+    reading: Promise<ReadableStreamReadResult<Uint8Array>> | null,
+  ) {
+    this.#reader = reader;
+    this.#chunks = chunks;
+    this.#reading = reading;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) return { done: false, value: chunk };
+    const reading = this.#reading ?? this.#reader.read();
+    this.#reading = null;
+    const result = await reading;
+    return result.done ? { done: true, value: undefined } : { done: false, value: result.value };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.#reader.cancel();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    return this;
+  }
+}

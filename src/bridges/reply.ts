@@ -1,0 +1,162 @@
+// From the parts of a Response to an ESGI reply: the status line, the fields that may travel, and the kind of body.
+
+import type { MaybePromise, StartResponse } from "../esgi/application.ts";
+import type { Body } from "../esgi/body.ts";
+import type { Environ, Header } from "../esgi/environ.ts";
+
+// RFC 9110 §15, and the registry of IANA.
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  203: "Non-Authoritative Information",
+  204: "No Content",
+  205: "Reset Content",
+  206: "Partial Content",
+  207: "Multi-Status",
+  208: "Already Reported",
+  226: "IM Used",
+  300: "Multiple Choices",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  305: "Use Proxy",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  407: "Proxy Authentication Required",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  411: "Length Required",
+  412: "Precondition Failed",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  416: "Range Not Satisfiable",
+  417: "Expectation Failed",
+  418: "I'm a Teapot",
+  421: "Misdirected Request",
+  422: "Unprocessable Content",
+  423: "Locked",
+  424: "Failed Dependency",
+  425: "Too Early",
+  426: "Upgrade Required",
+  428: "Precondition Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  506: "Variant Also Negotiates",
+  507: "Insufficient Storage",
+  508: "Loop Detected",
+  510: "Not Extended",
+  511: "Network Authentication Required",
+};
+
+const LINES: readonly string[] = Array.from(
+  { length: 600 },
+  (_, status) => `${status} ${REASONS[status] ?? "Unknown"}`,
+);
+
+/** `"200 OK"` for 200. */
+export function statusLine(status: number): string {
+  return LINES[status]!;
+}
+
+// Fields about one connection (RFC 9110 §7.6.1). They are the server's: frameworks written for other servers set some.
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+function isHopByHop(name: string): boolean {
+  switch (name.length) {
+    case 2:
+    case 7:
+    case 10:
+    case 16:
+    case 17:
+      return HOP_BY_HOP.has(name);
+    default:
+      return false;
+  }
+}
+
+/** `pairs` without the fields that are the server's to send. Names are in lower case. */
+export function endToEnd(pairs: readonly Header[]): readonly Header[] {
+  for (let i = 0; i < pairs.length; i++) {
+    if (isHopByHop(pairs[i]![0])) return pairs.filter((pair) => !isHopByHop(pair[0]));
+  }
+  return pairs;
+}
+
+function withLength(pairs: readonly Header[], length: number): readonly Header[] {
+  return pairs.some((pair) => pair[0] === "content-length") ? pairs : [...pairs, ["content-length", `${length}`]];
+}
+
+const encoder = new TextEncoder();
+
+/** Replies with a whole body. The answer to HEAD says its length and stays empty (RFC 9110 §9.3.2). */
+export function sendKnown(
+  environ: Environ,
+  startResponse: StartResponse,
+  line: string,
+  pairs: readonly Header[],
+  body: string | Uint8Array | null,
+): Body {
+  if (body !== null && environ.REQUEST_METHOD === "HEAD") {
+    startResponse(line, withLength(pairs, typeof body === "string" ? encoder.encode(body).length : body.length));
+    return null;
+  }
+  startResponse(line, pairs);
+  return body;
+}
+
+// Up to here a Blob is read at once, which gives one write; a longer one is sent as it is read.
+const SMALL_BLOB = 262_144;
+
+/** Replies with a Blob, whose length is known. */
+export function sendBlob(
+  environ: Environ,
+  startResponse: StartResponse,
+  line: string,
+  pairs: readonly Header[],
+  blob: Blob,
+): MaybePromise<Body> {
+  startResponse(line, withLength(pairs, blob.size));
+  if (environ.REQUEST_METHOD === "HEAD" || blob.size === 0) return null;
+  return blob.size <= SMALL_BLOB ? blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)) : blob.stream();
+}
+
+/** Replies with a body that is read as it is sent; the answer to HEAD closes it unread. */
+export function sendStream(
+  environ: Environ,
+  startResponse: StartResponse,
+  line: string,
+  pairs: readonly Header[],
+  body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
+): MaybePromise<Body> {
+  startResponse(line, pairs);
+  if (environ.REQUEST_METHOD !== "HEAD") return body;
+  return Promise.resolve(body instanceof ReadableStream ? body.cancel() : body[Symbol.asyncIterator]().return?.()).then(
+    () => null,
+  );
+}
