@@ -16,16 +16,19 @@ export class FileWrapper implements AsyncIterable<Uint8Array> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    return Symbol.asyncIterator in this.file
+    this.#iterator = Symbol.asyncIterator in this.file
       ? (this.file as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
       : iterateStream(this.file);
+    return this.#iterator;
   }
+  #iterator: AsyncIterator<Uint8Array> | null = null;
 
   /** Releases the file; called by the server exactly once. */
   async close(): Promise<void> {
+    await this.#iterator?.return?.();
     const file = this.file as { close?: () => unknown; cancel?: () => Promise<void>; locked?: boolean };
     if (typeof file.close === "function") await file.close();
-    else if (typeof file.cancel === "function" && !file.locked) await file.cancel();
+    else if (typeof file.cancel === "function" && file.locked !== true) await file.cancel();
   }
 }
 

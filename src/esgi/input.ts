@@ -73,6 +73,11 @@ export class InputBuffer implements Input {
     return this.#waiter !== null;
   }
 
+  /** True once {@link fail} was called in time to matter. */
+  get failed(): boolean {
+    return this.#error !== null;
+  }
+
   /** The server's side: the next bytes of the body, which the buffer may keep. */
   push(chunk: Uint8Array): void {
     if (this.#chunks === null) this.#chunks = [chunk];

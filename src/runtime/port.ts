@@ -29,8 +29,11 @@ export interface Connection {
    * settles when more may be written, or when the connection has closed; it never rejects.
    */
   write(head: string, body: Uint8Array | null): void | Promise<void>;
-  /** Sends what is waiting, then FIN. Reading goes on. No write may follow. */
-  end(): void;
+  /**
+   * Sends what is waiting, then FIN. No write may follow. Reading goes on until the peer's FIN, then `closed()` follows.
+   * The promise, when there is one, settles when nothing waits any more; it never rejects.
+   */
+  end(): void | Promise<void>;
   /** Closes both directions at once; what is waiting may be lost. `closed()` follows. May be called again. */
   destroy(): void;
 }

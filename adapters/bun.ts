@@ -1,0 +1,226 @@
+/// <reference types="bun-types" />
+// Bun.listen: raw sockets whose write() tells at once how much was taken.
+
+import { Buffer } from "node:buffer";
+import type { Socket, SocketHandler, TCPSocketListenOptions } from "bun";
+import type { TlsInfo } from "../src/esgi/environ.ts";
+import type {
+  Bind,
+  Connection,
+  ConnectionHandler,
+  Endpoint,
+  Listener,
+  ListenOptions,
+  Runtime,
+} from "../src/runtime/port.ts";
+import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
+
+/** Head and body are put together here: one write is one system call, and it returns before the next one begins. */
+const scratch = Buffer.allocUnsafe(128 * 1024);
+
+class BunConnection implements Connection {
+  handler!: ConnectionHandler;
+  readonly #socket: Socket<BunConnection>;
+  readonly #secure: boolean;
+  #queue: Uint8Array[] | null = null;
+  #drained: Promise<void> | null = null;
+  #resolve: (() => void) | null = null;
+  #ending = false;
+  peerEnded = false;
+
+  constructor(socket: Socket<BunConnection>, secure: boolean) {
+    this.#socket = socket;
+    this.#secure = secure;
+  }
+
+  get remote(): Endpoint {
+    return endpoint(this.#socket.remoteAddress, (this.#socket as { remotePort?: number }).remotePort);
+  }
+
+  get local(): Endpoint {
+    return endpoint((this.#socket as { localAddress?: string }).localAddress, this.#socket.localPort);
+  }
+
+  get tls(): TlsInfo | null {
+    if (!this.#secure) return null;
+    const socket = this.#socket as unknown as {
+      getTLSVersion?(): string;
+      getServername?(): string;
+      getPeerX509Certificate?(): { toString(): string } | undefined;
+    };
+    const protocol = socket.getTLSVersion?.();
+    const serverName = socket.getServername?.();
+    const certificate = socket.getPeerX509Certificate?.()?.toString();
+    return {
+      ...(protocol ? { protocol } : {}),
+      ...(serverName ? { serverName } : {}),
+      ...(certificate ? { peerCertificate: certificate } : {}),
+    };
+  }
+
+  write(head: string, body: Uint8Array | null): void | Promise<void> {
+    const bodyLength = body === null ? 0 : body.length;
+    const length = head.length + bodyLength;
+    if (length <= scratch.length) {
+      writeLatin1(scratch, head, 0);
+      if (body !== null) scratch.set(body, head.length);
+      this.#put(scratch, length, true);
+    } else {
+      if (head !== "") this.#put(Buffer.from(head, "latin1"), head.length, false);
+      if (body !== null) this.#put(body, bodyLength, false);
+    }
+    if (this.#queue !== null) return this.#wait();
+  }
+
+  #put(bytes: Uint8Array, length: number, reused: boolean): void {
+    if (length === 0) return;
+    let taken = 0;
+    if (this.#queue === null) {
+      taken = this.#socket.write(bytes, 0, length);
+      if (taken === length || taken < 0) return;
+    }
+    (this.#queue ??= []).push(reused ? bytes.slice(taken, length) : bytes.subarray(taken, length));
+  }
+
+  end(): void | Promise<void> {
+    this.#ending = true;
+    if (this.#queue !== null) return this.#wait();
+    this.finish();
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  /** The kernel has room again. */
+  flush(): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    while (queue.length > 0) {
+      const next = queue[0]!;
+      const taken = this.#socket.write(next, 0, next.length);
+      if (taken < 0) break;
+      if (taken < next.length) {
+        queue[0] = next.subarray(taken);
+        return;
+      }
+      queue.shift();
+    }
+    this.#queue = null;
+    if (this.#ending) this.finish();
+    this.drained();
+  }
+
+  /** Our FIN; when the peer's was there before, the end of the connection. */
+  finish(): void {
+    if (!this.#ending || this.#queue !== null) return;
+    if (this.peerEnded) this.#socket.end();
+    else this.#socket.shutdown();
+  }
+
+  drained(): void {
+    const resolve = this.#resolve;
+    this.#drained = this.#resolve = null;
+    resolve?.();
+  }
+
+  #wait(): Promise<void> {
+    return this.#drained ??= new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+}
+
+function endpoint(address: string | undefined, port: number | undefined): Endpoint {
+  if (!address) return { address: "", port: 0 };
+  return {
+    address: address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address,
+    port: port ?? 0,
+  };
+}
+
+function handlers(
+  accept: (connection: Connection) => ConnectionHandler,
+  secure: boolean,
+  unix: boolean,
+): SocketHandler<BunConnection> {
+  return {
+    open(socket) {
+      if (!unix && !socket.remoteAddress) {
+        // Reset before it was accepted. Without an address it would pass for a peer on a unix socket, which is trusted.
+        socket.terminate();
+        return;
+      }
+      const connection = new BunConnection(socket, secure);
+      socket.data = connection;
+      connection.handler = accept(connection);
+    },
+    data(socket, chunk) {
+      const wait = socket.data?.handler.receive(chunk);
+      if (wait !== undefined) {
+        socket.pause();
+        wait.then(() => socket.resume());
+      }
+    },
+    drain(socket) {
+      socket.data?.flush();
+    },
+    end(socket) {
+      const connection = socket.data;
+      if (connection === undefined) return;
+      connection.peerEnded = true;
+      connection.handler.ended();
+      connection.finish();
+    },
+    close(socket) {
+      const connection = socket.data;
+      if (connection === undefined) return;
+      connection.drained();
+      connection.handler.closed();
+    },
+    // Without it an exception in a handler ends the process; `close` follows, and is all that the server needs to know.
+    error(socket) {
+      socket.terminate();
+    },
+  };
+}
+
+async function listen(
+  bind: Bind,
+  options: ListenOptions,
+  accept: (connection: Connection) => ConnectionHandler,
+): Promise<Listener> {
+  if (bind.kind === "fd") throw new TypeError("adapters/mod.ts listens on file descriptors by node:net");
+  if (bind.kind === "unix") await freeUnixPath(bind);
+  const { tls } = options;
+  try {
+    const listener = Bun.listen<BunConnection>({
+      ...(bind.kind === "unix" ? { unix: bind.path } : { hostname: bind.host, port: bind.port }),
+      allowHalfOpen: true,
+      socket: handlers(accept, tls !== undefined, bind.kind === "unix"),
+      ...(tls === undefined ? {} : {
+        tls: {
+          cert: tls.cert,
+          key: tls.key,
+          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+          requestCert: tls.requestClientCert ?? false,
+          rejectUnauthorized: tls.requestClientCert ?? false,
+          ALPNProtocols: "http/1.1",
+        },
+      }),
+    } as unknown as TCPSocketListenOptions<BunConnection>);
+    if (bind.kind === "unix") setUnixMode(bind);
+    return {
+      bind: bind.kind === "tcp" ? { ...bind, port: listener.port } : bind,
+      close() {
+        listener.stop(false);
+        return Promise.resolve();
+      },
+    };
+  } catch (error) {
+    throw listenError(bind, error);
+  }
+}
+
+/** Bun. */
+export const runtime: Runtime = { ...common, name: "bun", version: Bun.version, reusesReadBuffers: false, listen };

@@ -1,0 +1,31 @@
+// Which bytes may stand where: 256-entry tables, so that a scan is one load a byte.
+
+export const HTAB = 0x09;
+export const LF = 0x0a;
+export const CR = 0x0d;
+export const SP = 0x20;
+export const COLON = 0x3a;
+
+function table(allowed: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (allowed(byte) ? 1 : 0));
+}
+
+const TCHAR = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/** tchar (RFC 9110 §5.6.2). */
+export const TOKEN: Uint8Array = table((byte) => TCHAR.includes(String.fromCharCode(byte)));
+
+/** field-vchar, SP and HTAB (RFC 9110 §5.5): no controls, no DEL. */
+export const FIELD_VALUE: Uint8Array = table((byte) => byte === HTAB || (byte >= 0x20 && byte !== 0x7f));
+
+/**
+ * What may stand in a request-target: visible ASCII but "#", which no target may contain (RFC 9112 §3.2). Wider than RFC
+ * 3986 by `"<>\^`{|}`, which browsers send as they are and which nobody reads in two ways.
+ */
+export const TARGET: Uint8Array = table((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
+
+/** The value of a hexadecimal digit, 255 for all else. */
+export const HEX: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase());
+  return value < 0 ? 255 : value;
+});

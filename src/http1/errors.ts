@@ -1,0 +1,30 @@
+// The one kind of fault that a peer can commit in HTTP/1.1, with the status that tells it so.
+
+/** The statuses that the protocol layer itself answers with, and their reason phrases (RFC 9110 §15). */
+export const REASONS: Readonly<Record<RefusalStatus, string>> = {
+  400: "Bad Request",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
+
+/** A status with which the server itself refuses a request. */
+export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 | 503 | 505;
+
+/** The peer broke a rule or a limit: it is told `status`, then the connection is closed. */
+export class RemoteProtocolError extends Error {
+  override readonly name = "RemoteProtocolError";
+  readonly status: RefusalStatus;
+
+  constructor(status: RefusalStatus, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}

@@ -1,0 +1,141 @@
+// The sending half: a response head from an application's words to bytes, and the framing of its body (RFC 9112 §6.3). A
+// head that breaks a rule is an error in the application's call; CR and LF never get as far as a string that is sent.
+
+import { REASONS, type RefusalStatus } from "./errors.ts";
+import type { Field } from "./names.ts";
+
+/** What a checked head means for the connection; filled by {@link readHead}. */
+export interface ResponseHead {
+  /** The status code: 100 to 599. */
+  status: number;
+  /** The status line and the fields, each with its CRLF; without Date, framing and Connection, which are the server's. */
+  headText: string;
+  /** The Content-Length that the application declared, or -1. */
+  declaredLength: number;
+  /** The application asked for `Connection: close`. */
+  wantsClose: boolean;
+  hasDate: boolean;
+}
+
+const PLAIN = 1;
+const LENGTH = 2;
+const CONNECTION = 3;
+const DATE = 4;
+const UPGRADE = 5;
+const DROPPED = 6;
+
+const KINDS: ReadonlyMap<string, number> = new Map([
+  ["content-length", LENGTH],
+  ["connection", CONNECTION],
+  ["date", DATE],
+  ["upgrade", UPGRADE],
+  // Hop-by-hop: they tell of this connection, of which the application knows nothing (PEP 3333, RFC 9110 §7.6.1).
+  ["transfer-encoding", DROPPED],
+  ["keep-alive", DROPPED],
+  ["proxy-connection", DROPPED],
+  ["proxy-authenticate", PLAIN],
+  ["te", DROPPED],
+  ["trailer", DROPPED],
+]);
+
+const STATUS = /^[1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const TOKEN_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// Everything but HTAB, visible ASCII, SP and obs-text (RFC 9110 §5.5).
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+const MAX_CACHED = 512;
+const statusLines = new Map<string, string>();
+const kinds = new Map<string, number>();
+
+function statusLine(status: string): string {
+  if (typeof status !== "string" || !STATUS.test(status)) {
+    throw new TypeError(`startResponse: status must be like "200 OK" (RFC 9112 §4), not ${quote(status)}`);
+  }
+  // RFC 9112 §4: the space stands there even when the reason phrase is empty.
+  const line = `HTTP/1.1 ${status.length === 3 ? `${status} ` : status}\r\n`;
+  if (statusLines.size < MAX_CACHED) statusLines.set(status, line);
+  return line;
+}
+
+function nameKind(name: string): number {
+  if (typeof name !== "string" || !TOKEN_NAME.test(name)) {
+    throw new TypeError(`startResponse: ${quote(name)} is no field name (RFC 9110 §5.1)`);
+  }
+  const kind = KINDS.get(name.toLowerCase()) ?? PLAIN;
+  if (kinds.size < MAX_CACHED) kinds.set(name, kind);
+  return kind;
+}
+
+/** @throws {TypeError} when status or fields are malformed; nothing of `head` is to be used then. */
+export function readHead(status: string, fields: readonly Field[], head: ResponseHead): void {
+  let text = statusLines.get(status) ?? statusLine(status);
+  const code = Number(status.slice(0, 3));
+  let length = -1;
+  head.wantsClose = false;
+  head.hasDate = false;
+  if (!Array.isArray(fields)) throw new TypeError("startResponse: headers must be an array of [name, value] pairs");
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    if (!Array.isArray(field) || field.length !== 2) {
+      throw new TypeError(`startResponse: headers[${i}] must be a [name, value] pair`);
+    }
+    const name = field[0];
+    const value = field[1];
+    const kind = kinds.get(name) ?? nameKind(name);
+    if (typeof value !== "string" || BAD_VALUE.test(value)) {
+      throw new TypeError(
+        `startResponse: the value of ${name} must be a string without controls (RFC 9110 §5.5): ${quote(value)}`,
+      );
+    }
+    switch (kind) {
+      case LENGTH:
+        if (!/^\d{1,15}$/.test(value)) throw new TypeError(`startResponse: malformed Content-Length ${quote(value)}`);
+        if (length >= 0 && length !== Number(value)) {
+          throw new TypeError("startResponse: two different Content-Length fields");
+        }
+        length = Number(value);
+        continue;
+      case CONNECTION:
+        if (/(?:^|[\s,])close(?:$|[\s,])/i.test(value)) head.wantsClose = true;
+        continue;
+      case UPGRADE:
+        if (code !== 101) continue;
+        break;
+      case DROPPED:
+        continue;
+      case DATE:
+        head.hasDate = true;
+        break;
+    }
+    text += `${name}: ${value}\r\n`;
+  }
+  head.status = code;
+  head.headText = text;
+  head.declaredLength = length;
+}
+
+function quote(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value;
+}
+
+/** How a response's body is delimited (RFC 9112 §6.3). */
+export type Framing = typeof NO_BODY | typeof BY_LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE;
+export const NO_BODY = 0;
+export const BY_LENGTH = 1;
+export const CHUNKED = 2;
+export const UNTIL_CLOSE = 3;
+
+/** True for a status whose response has no content, whatever the application returned (RFC 9110 §6.4.1, §15.3.6). */
+export function isBodyless(status: number): boolean {
+  return status === 204 || status === 304 || status === 205 || status < 200;
+}
+
+/** The whole answer of a server that refuses a request itself. */
+export function refusal(status: RefusalStatus, reason: string, date: string): string {
+  const phrase = REASONS[status];
+  const body = `${status} ${phrase}: ${reason}\n`;
+  const allow = status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n" : "";
+  const retry = status === 503 ? "Retry-After: 1\r\n" : "";
+  return `HTTP/1.1 ${status} ${phrase}\r\n${date}${allow}${retry}Content-Type: text/plain\r\n` +
+    `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+}

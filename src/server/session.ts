@@ -1,0 +1,555 @@
+// One connection's life: bytes in, requests in order, bytes out, and every clock that runs meanwhile. It decides when to
+// read on (back-pressure), what may follow a response, and how the connection ends. What is legal is http1's business,
+// what the application does is gateway.ts's.
+
+import type { TlsInfo } from "../esgi/environ.ts";
+import { type InputBuffer, InputError, type InputSource } from "../esgi/input.ts";
+import type { Upgraded } from "../esgi/body.ts";
+import { RemoteProtocolError } from "../http1/errors.ts";
+import { DATA, END, HEAD, NEED_DATA, type RequestParser } from "../http1/parser.ts";
+import { refusal } from "../http1/response.ts";
+import { ProxyHeaderParser } from "../gateway_protocols/proxy_protocol.ts";
+import type { Connection, ConnectionHandler } from "../runtime/port.ts";
+import { Exchange } from "./gateway.ts";
+import type { Server } from "./server.ts";
+import { Tunnel } from "./tunnel.ts";
+
+/** Request body bytes that wait for the application; and bytes of further requests that wait for their turn. */
+const READ_AHEAD = 65_536;
+/** An unread request body is read and thrown away up to this size; above, closing is cheaper. */
+const DRAIN_LIMIT = 65_536;
+/** Responses to pipelined requests are gathered up to this many characters a write. */
+const GATHER = 65_536;
+/** Bytes bodies up to this size join the gathered text. */
+const GATHER_BODY = 4096;
+/** Milliseconds for the client to read a last response and close (RFC 9112 §9.6). */
+const LINGER = 5000;
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/** The clock that runs. Each has its deadline, and one of its own ends. */
+type Clock = typeof NONE | typeof NEW | typeof IDLE | typeof HEAD_CLOCK | typeof BODY | typeof LINGERING;
+const NONE = 0;
+/** A connection that has not sent a byte. */
+const NEW = 1;
+/** Between two requests. */
+const IDLE = 2;
+/** A head has begun. */
+const HEAD_CLOCK = 3;
+/** The application waits for the request's body. */
+const BODY = 4;
+/** The last response is on its way. */
+const LINGERING = 5;
+
+/** Who is at the other end, in the environ's terms. */
+export interface Peer {
+  readonly address: string;
+  readonly port: string;
+  readonly serverName: string;
+  readonly serverPort: string;
+  readonly scheme: "http" | "https";
+  readonly tls: TlsInfo | null;
+}
+
+export class Session implements ConnectionHandler, InputSource {
+  readonly server: Server;
+  readonly #connection: Connection;
+  #peer: Peer | null = null;
+  /** Null while the connection is idle: a parser is only lent to a connection that needs one. */
+  #parser: RequestParser | null = null;
+  #exchange: Exchange | null = null;
+  /** Reads the PROXY header that comes before everything else; null when none is expected any more. */
+  #proxy: { readonly parser: ProxyHeaderParser; readonly required: boolean } | null = null;
+  #tunnel: Tunnel | null = null;
+  /** Text that waits for the end of this turn, so that pipelined responses share a write. */
+  #out = "";
+  /** Set while the peer does not take what was written. */
+  #congested: Promise<void> | null = null;
+  #congestedUntil = 0;
+  /** What the adapter waits for before it reads on, and what ends that. */
+  #paused: Promise<void> | null = null;
+  #resume: (() => void) | null = null;
+  #requests = 0;
+  #discarded = 0;
+  #clock: Clock = NEW;
+  #deadline: number;
+  #pumping = false;
+  #peerEnded = false;
+  /** Nothing more is parsed or written; what comes is thrown away. */
+  #closing = false;
+  #closed = false;
+
+  constructor(server: Server, connection: Connection) {
+    this.server = server;
+    this.#connection = connection;
+    this.#deadline = server.after(server.settings.header_timeout);
+  }
+
+  /** Between requests, or before the first one. */
+  get idle(): boolean {
+    return this.#exchange === null && this.#tunnel === null && !this.#closing &&
+      (this.#parser === null || this.#parser.idle);
+  }
+
+  get peer(): Peer {
+    return this.#peer ??= this.server.describePeer(this.#connection);
+  }
+
+  // ConnectionHandler: what the adapter tells.
+
+  receive(chunk: Uint8Array): void | Promise<void> {
+    if (this.#closing) return;
+    if (this.#tunnel !== null) {
+      return this.#tunnel.receive(this.server.runtime.reusesReadBuffers ? chunk.slice() : chunk);
+    }
+    if (this.#proxy !== null) {
+      const rest = this.#proxyHeader(chunk);
+      if (rest === null || rest.length === 0) return;
+      chunk = rest;
+    }
+    const parser = this.#parser ??= this.server.takeParser();
+    parser.push(chunk);
+    this.#pump();
+    if (this.#parser === null) return;
+    if (parser.buffered >= READ_AHEAD || this.#bodyWaits()) {
+      return this.#paused ??= new Promise((resolve) => {
+        this.#resume = resolve;
+      });
+    }
+    if (this.server.runtime.reusesReadBuffers) parser.keep();
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#closing) return;
+    if (this.#tunnel !== null) {
+      this.#tunnel.ended();
+      return;
+    }
+    this.#exchange?.leave();
+    this.#pump();
+  }
+
+  closed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#closing = true;
+    this.server.forget(this);
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.#out = "";
+    if (exchange !== null) {
+      exchange.abort();
+      if (!exchange.done) this.#record(exchange, true);
+    }
+    this.#tunnel?.closed();
+    this.#releaseParser();
+    this.#readOn();
+  }
+
+  // InputSource: the application reads its request's body.
+
+  wanted(): void {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#closed) return;
+    if (exchange.expectsContinue && !exchange.sent) {
+      exchange.expectsContinue = false;
+      if (this.#parser!.buffered === 0) {
+        this.send(CONTINUE, null);
+        this.flush();
+      }
+    }
+    this.#feed(exchange);
+    if (!this.#pumping) this.#settle();
+  }
+
+  // What an exchange and the server ask for.
+
+  /** Adds to what is written at the end of this turn, or writes at once when bytes come with it. */
+  send(head: string, body: Uint8Array | null): void {
+    if (this.#closed) return;
+    if (body === null) {
+      this.#out += head;
+    } else if (body.length <= GATHER_BODY && this.#pumping && this.#parser !== null && this.#parser.buffered > 0) {
+      // More requests wait in what has been read: let their responses share one write.
+      this.#out += head + this.server.runtime.latin1(body, 0, body.length);
+    } else {
+      const out = this.#out + head;
+      this.#out = "";
+      this.#wrote(this.#connection.write(out, body));
+    }
+  }
+
+  /** Writes what is gathered; the promise, when there is one, means that the peer is slow. */
+  flush(): void | Promise<void> {
+    if (this.#out !== "") {
+      const out = this.#out;
+      this.#out = "";
+      this.#wrote(this.#connection.write(out, null));
+    }
+    return this.#congested ?? undefined;
+  }
+
+  #wrote(wait: void | Promise<void>): void {
+    if (wait === undefined) return;
+    this.#congestedUntil = this.server.after(this.server.settings.write_timeout);
+    const done = wait.then(() => {
+      if (this.#congested !== done) return;
+      this.#congested = null;
+      this.#pump();
+    });
+    this.#congested = done;
+  }
+
+  /** May another request follow `exchange` on this connection? Asked when its head is sent. */
+  mayKeepAlive(exchange: Exchange): boolean {
+    const limit = this.server.settings.keepalive_requests;
+    if (this.server.draining || this.#closing || (limit > 0 && this.#requests >= limit)) return false;
+    if (exchange.requestComplete) return true;
+    // The client may or may not send a body for which it was not told to continue: nobody could tell (RFC 9110 §10.1.1).
+    if (exchange.expectsContinue) return false;
+    const length = this.#parser?.contentLength ?? -1;
+    return length - exchange.input.buffered <= DRAIN_LIMIT;
+  }
+
+  /** `exchange` is over. `broken`: its response is not complete, and the client must see that. */
+  finished(exchange: Exchange, broken = false): void {
+    if (this.#exchange !== exchange) return;
+    this.#record(exchange, broken || exchange.gone);
+    if (broken) {
+      this.flush();
+      this.#connection.destroy();
+      return;
+    }
+    if (!exchange.keepAlive) {
+      this.#exchange = null;
+      this.#close();
+      return;
+    }
+    if (exchange.requestComplete) this.#exchange = null;
+    this.#discarded = 0;
+    if (!this.#pumping) this.#pump();
+  }
+
+  /** Answers for the server itself, then closes: after a fault of the peer nothing it sends can be trusted to be framed. */
+  refuse(error: RemoteProtocolError): void {
+    if (this.#closing) return;
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    if (exchange !== null) {
+      exchange.status = error.status;
+      this.#record(exchange, false);
+    }
+    this.server.events.emit("refused", { status: error.status, reason: error.message, remote: this.peer.address });
+    this.send(refusal(error.status, error.message, this.server.dateLine), null);
+    this.#close();
+  }
+
+  /** A PROXY header comes first; one from a peer that is not `trusted` is not read, and so is a malformed request. */
+  expectProxyHeader(mode: "v1" | "v2" | "auto" | "required", trusted: boolean): void {
+    if (trusted) {
+      this.#proxy = {
+        parser: new ProxyHeaderParser(mode === "required" ? "auto" : mode),
+        required: mode === "required",
+      };
+    } else if (mode === "required") {
+      this.refuse(new RemoteProtocolError(400, "a PROXY header is required, and this peer may not send one"));
+    }
+  }
+
+  /** What followed the header, or null when that is not known yet. */
+  #proxyHeader(chunk: Uint8Array): Uint8Array | null {
+    const { parser, required } = this.#proxy!;
+    const result = parser.push(chunk);
+    if (result.kind === "more") return null;
+    this.#proxy = null;
+    if (result.kind === "error" || (result.kind === "absent" && required)) {
+      const reason = result.kind === "error" ? result.reason : "a PROXY header is required";
+      this.refuse(new RemoteProtocolError(400, reason));
+      return null;
+    }
+    if (result.kind === "header") this.#peer = this.server.describePeer(this.#connection, result.header);
+    return result.rest;
+  }
+
+  /** Hands the connection over after 101. */
+  tunnel(head: string, upgraded: Upgraded): void {
+    const exchange = this.#exchange!;
+    const rest = this.#parser!.takeRest();
+    this.#exchange = null;
+    this.#record(exchange, false);
+    this.#releaseParser();
+    this.#clock = NONE;
+    this.send(head, null);
+    this.flush();
+    const tunnel = new Tunnel(this.#connection);
+    this.#tunnel = tunnel;
+    if (rest.length > 0) tunnel.receive(rest);
+    if (this.#peerEnded) tunnel.ended();
+    this.#readOn();
+    Promise.resolve().then(() => upgraded(tunnel)).catch((error: unknown) => {
+      this.server.events.emit("fault", {
+        error,
+        message: "the application failed on an upgraded connection",
+        environ: exchange.environ,
+      });
+    }).finally(() => tunnel.end());
+  }
+
+  /** Closes when nothing is lost by it; else says `Connection: close` with the response in flight. */
+  drain(): void {
+    if (this.idle) this.#close();
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  /** Called a few times a second: ends what has run out of time. */
+  check(now: number): void {
+    if (this.#congested !== null && now >= this.#congestedUntil && this.server.settings.write_timeout > 0) {
+      this.server.notice("debug", `${this.peer.address}: the client reads nothing: closed after write_timeout`);
+      this.#connection.destroy();
+      return;
+    }
+    if (this.#clock === NONE || now < this.#deadline) return;
+    switch (this.#clock) {
+      case NEW:
+      case IDLE:
+        this.#close();
+        return;
+      case HEAD_CLOCK:
+        this.refuse(new RemoteProtocolError(408, "the request head did not arrive within header_timeout"));
+        return;
+      case BODY:
+        this.#clock = NONE;
+        this.#exchange!.keepAlive = false;
+        this.#exchange!.input.fail(
+          new InputError("timeout", "no byte of the request body arrived within body_timeout"),
+        );
+        return;
+      case LINGERING:
+        this.#connection.destroy();
+    }
+  }
+
+  // The machine.
+
+  /** Goes as far as bytes, application and peer allow. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#step()) {
+      if (this.#out.length > GATHER) this.flush();
+    }
+    this.#pumping = false;
+    if (this.#out !== "") this.flush();
+    this.#settle();
+  }
+
+  /** One step; false when something has to happen first. */
+  #step(): boolean {
+    if (this.#closing || this.#tunnel !== null) return false;
+    const parser = this.#parser;
+    if (parser === null) return false;
+    const exchange = this.#exchange;
+    if (exchange !== null) {
+      if (!exchange.done) {
+        if (!exchange.requestComplete) this.#feed(exchange);
+        return false;
+      }
+      return this.#discard(parser);
+    }
+    if (this.#congested !== null) return false;
+    switch (parser.next()) {
+      case HEAD:
+        this.#begin(parser);
+        return true;
+      case NEED_DATA:
+        return false;
+      case END:
+        return true;
+      default:
+        this.refuse(parser.error!);
+        return false;
+    }
+  }
+
+  #begin(parser: RequestParser): void {
+    const server = this.server;
+    this.#requests++;
+    if (parser.method === "CONNECT") {
+      this.refuse(new RemoteProtocolError(405, "this is no proxy"));
+      return;
+    }
+    if (server.refuseUnderscores && parser.fieldNames.some((name) => name.key === "")) {
+      this.refuse(new RemoteProtocolError(400, "a field name with an underscore, which header_map refuses"));
+      return;
+    }
+    const exchange = new Exchange(this, parser);
+    if (parser.forwarded) {
+      const problem = server.applyForwarded(exchange.environ);
+      if (problem !== null) {
+        this.refuse(new RemoteProtocolError(400, problem));
+        return;
+      }
+    }
+    this.#exchange = exchange;
+    this.#clock = NONE;
+    if (server.measures) exchange.startedAt = performance.now();
+    if (!exchange.requestComplete) this.#feed(exchange);
+    exchange.run(server.application);
+  }
+
+  /** Moves body bytes from the parser to the application, as far as it has room. */
+  #feed(exchange: Exchange): void {
+    const parser = this.#parser;
+    if (parser === null) return;
+    const input: InputBuffer = exchange.input;
+    while (!exchange.requestComplete && !input.failed && input.buffered < READ_AHEAD) {
+      switch (parser.next()) {
+        case DATA:
+          exchange.expectsContinue = false;
+          input.push(this.server.runtime.reusesReadBuffers ? parser.data.slice() : parser.data);
+          break;
+        case END:
+          exchange.requestComplete = true;
+          input.end(parser.trailers);
+          break;
+        case NEED_DATA:
+          if (this.#peerEnded) {
+            exchange.keepAlive = false;
+            input.fail(new InputError("disconnected", "the client ended the connection within the request body"));
+          }
+          return;
+        default: {
+          const error = parser.error!;
+          exchange.keepAlive = false;
+          input.fail(new InputError(error.status === 413 ? "too-large" : "malformed", error.message));
+          return;
+        }
+      }
+    }
+  }
+
+  /** The response is complete, the request is not: reads the rest and throws it away, within limits. */
+  #discard(parser: RequestParser): boolean {
+    switch (parser.next()) {
+      case DATA:
+        this.#discarded += parser.data.length;
+        if (this.#discarded <= DRAIN_LIMIT) return true;
+        this.#exchange = null;
+        this.#close();
+        return false;
+      case END:
+        this.#exchange = null;
+        return true;
+      case NEED_DATA:
+        return false;
+      default:
+        this.#exchange = null;
+        this.#close();
+        return false;
+    }
+  }
+
+  /** True when body bytes wait in the parser because the application has not taken those before. */
+  #bodyWaits(): boolean {
+    const exchange = this.#exchange;
+    return exchange !== null && !exchange.done && !exchange.requestComplete && this.#parser !== null &&
+      this.#parser.buffered > 0 && exchange.input.buffered >= READ_AHEAD;
+  }
+
+  /** After a turn: which clock runs now, does reading go on, is the connection over? */
+  #settle(): void {
+    if (this.#closing || this.#tunnel !== null) {
+      if (this.#closing) this.#readOn();
+      return;
+    }
+    const parser = this.#parser;
+    const exchange = this.#exchange;
+    if (exchange !== null) {
+      if (exchange.requestComplete) {
+        this.#clock = NONE;
+      } else if (exchange.done || exchange.input.waiting) {
+        // Each byte that comes sets this clock anew, since each ends in a turn.
+        // A finished response waits for the rest of its request, an unfinished one for what its application reads.
+        this.#clock = exchange.done ? LINGERING : BODY;
+        this.#deadline = this.server.after(this.server.settings.body_timeout);
+      } else {
+        this.#clock = NONE;
+      }
+      if (exchange.done && this.#peerEnded) this.#close();
+    } else if (parser === null || parser.idle) {
+      if (this.#peerEnded || (this.server.draining && this.#requests > 0)) {
+        this.#close();
+        return;
+      }
+      this.#releaseParser();
+      if (this.#requests > 0) {
+        this.#clock = IDLE;
+        this.#deadline = this.server.after(this.server.settings.keepalive);
+      }
+    } else if (this.#peerEnded && this.#congested === null) {
+      this.refuse(new RemoteProtocolError(400, "the connection ended within a request head"));
+      return;
+    } else if (this.#clock !== HEAD_CLOCK) {
+      // Set once: a head that trickles in does not get more time with each byte.
+      if (this.#clock !== NEW) this.#deadline = this.server.after(this.server.settings.header_timeout);
+      this.#clock = HEAD_CLOCK;
+    }
+    if (this.#resume !== null && !this.#bodyWaits() && (parser === null || parser.buffered < READ_AHEAD)) {
+      this.#readOn();
+    }
+  }
+
+  #readOn(): void {
+    const resume = this.#resume;
+    if (resume === null) return;
+    this.#resume = null;
+    this.#paused = null;
+    if (this.server.runtime.reusesReadBuffers) this.#parser?.keep();
+    resume();
+  }
+
+  /** Ends our side, then waits a little for the client to read and to end its own (RFC 9112 §9.6). */
+  #close(): void {
+    if (this.#closing) return;
+    this.flush();
+    this.#closing = true;
+    this.#releaseParser();
+    this.#clock = NONE;
+    const linger = (): void => {
+      this.#clock = LINGERING;
+      this.#deadline = this.server.afterMilliseconds(LINGER);
+    };
+    const wait = this.#connection.end();
+    if (wait === undefined) {
+      linger();
+    } else {
+      this.#wrote(wait);
+      this.#congested?.then(linger);
+    }
+    this.#readOn();
+  }
+
+  #releaseParser(): void {
+    const parser = this.#parser;
+    if (parser === null) return;
+    this.#parser = null;
+    this.server.returnParser(parser);
+  }
+
+  #record(exchange: Exchange, aborted: boolean): void {
+    if (!this.server.measures) return;
+    this.server.events.emit("request", {
+      environ: exchange.environ,
+      status: exchange.status,
+      responseHeaders: exchange.headers,
+      bytes: exchange.bytesSent,
+      duration: performance.now() - exchange.startedAt,
+      aborted,
+    });
+  }
+}
