@@ -9,5 +9,5 @@ import type { Loaded } from "./classify.ts";
 export function toApplication(loaded: Loaded, overrideGlobals: boolean, runtime: Runtime): Application {
   if (loaded.kind === "esgi") return loaded.application;
   // Only Node's own pair is slow enough to be replaced.
-  return fromFetch(loaded.handler, { overrideGlobals: overrideGlobals && runtime.name === "node" });
+  return fromFetch(loaded.application, { overrideGlobals: overrideGlobals && runtime.name === "node" });
 }

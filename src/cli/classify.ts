@@ -12,19 +12,12 @@
 //
 // Three and more parameters (Express's `app(req, res, next)`), classes, promises and everything else are refused.
 
+import type { FetchApplication } from "../bridges/mod.ts";
 import type { Application } from "../esgi/application.ts";
-
-/** `(request) => Response`, as `Deno.serve`, `Bun.serve` and service workers have it. */
-export type FetchHandler = (request: Request) => Response | Promise<Response>;
-
-/** Anything with a fetch handler as its method: Hono, Elysia, itty-router, `export default { fetch }`. */
-export interface FetchObject {
-  fetch: FetchHandler;
-}
 
 export type Loaded =
   | { readonly kind: "esgi"; readonly application: Application }
-  | { readonly kind: "fetch"; readonly handler: FetchHandler };
+  | { readonly kind: "fetch"; readonly application: FetchApplication };
 
 const ESGI_HINT = 'export an ESGI application as "application"';
 const FETCH_HINT = 'a fetch handler as "fetch" or as { fetch }';
@@ -40,7 +33,12 @@ export function classify(value: unknown, exportName: string | null): Loaded | st
   }
   const { fetch, then } = given as { fetch?: unknown; then?: unknown };
   if (typeof fetch === "function") {
-    return { kind: "fetch", handler: (request) => (given as FetchObject).fetch(request) };
+    // Of a function with a method `fetch` it is the method that is meant, not the function.
+    const application = given as FetchApplication & { fetch(...words: unknown[]): Response };
+    return {
+      kind: "fetch",
+      application: typeof given === "object" ? application : { fetch: (...words) => application.fetch(...words) },
+    };
   }
   if (typeof then === "function") {
     return "is a promise; await it before exporting, or export its function with --factory";
@@ -49,7 +47,7 @@ export function classify(value: unknown, exportName: string | null): Loaded | st
     return `is ${describeType(given)} without a method "fetch"; ${ESGI_HINT}, ${FETCH_HINT}`;
   }
   const esgi: Loaded = { kind: "esgi", application: given as Application };
-  const fetchHandler: Loaded = { kind: "fetch", handler: given as FetchHandler };
+  const fetchHandler: Loaded = { kind: "fetch", application: given as FetchApplication };
   if (Object.prototype.toString.call(given).endsWith("GeneratorFunction]")) return esgi;
   const source = Function.prototype.toString.call(given);
   if (/^class\b/.test(source)) return `is a class; export an object made by it, or use --factory with a function`;

@@ -1,6 +1,7 @@
 // From an application and settings to a server that listens, logs and obeys signals: what `serve()` and `tricorn serve`
 // have in common. Reads files and binds addresses; how a request is served is none of its business.
 
+import type { FetchApplication } from "../bridges/mod.ts";
 import { parseBind } from "../config/bind.ts";
 import { ConfigError, quote } from "../config/error.ts";
 import { type Options, resolveSettings, SETTING_VARIABLES, type Settings } from "../config/settings.ts";
@@ -9,10 +10,18 @@ import { attachAccessLog, compileAccessLog, FormatError } from "../observe/acces
 import { BatchedSink } from "../observe/batch.ts";
 import { EventBus } from "../observe/events.ts";
 import { attachErrorLog } from "../observe/log.ts";
-import { type Bind, formatBind, ListenError, type ListenOptions, type LogFile, type Runtime } from "../runtime/port.ts";
+import {
+  type Bind,
+  formatBind,
+  ListenError,
+  type ListenFault,
+  type ListenOptions,
+  type LogFile,
+  type Runtime,
+} from "../runtime/port.ts";
 import { Server } from "../server/server.ts";
 import { toApplication } from "./application.ts";
-import { classify, type FetchHandler, type FetchObject } from "./classify.ts";
+import { classify } from "./classify.ts";
 import type { CommandHost } from "./host.ts";
 import { LoadError } from "./load.ts";
 import { obeySignals } from "./signals.ts";
@@ -49,7 +58,7 @@ export interface Context {
  * @throws {BindError} when an address cannot be listened on.
  */
 export async function run(
-  application: Application | FetchHandler | FetchObject,
+  application: Application | FetchApplication,
   options: Options,
   context: Context,
 ): Promise<RunningServer> {
@@ -215,34 +224,30 @@ function urlOf(bind: Bind, tls: boolean): string {
 
 /** One line: the address, what is wrong with it, and what to do. */
 function explain({ bind, fault, message }: ListenError): string {
-  const cannot = `cannot listen on ${formatBind(bind)}`;
-  if (bind.kind === "tcp") {
-    switch (fault) {
-      case "EADDRINUSE":
-        return `${cannot}: the port is in use; stop what listens there, or choose another one with --bind`;
-      case "EACCES":
-        return bind.port < 1024
-          ? `${cannot}: ports below 1024 need a privilege; choose another one with --bind, or grant CAP_NET_BIND_SERVICE`
-          : `${cannot}: permission denied; choose another address with --bind, or allow this one (Deno: --allow-net)`;
-      case "EADDRNOTAVAIL":
-        return `${cannot}: no interface of this machine has that address; --bind 0.0.0.0:${bind.port} means all of them`;
-      case "ENOTFOUND":
-        return `${cannot}: the host name is not known; choose an address with --bind`;
-    }
-  }
+  return `${message}; ${remedy(bind, fault)}`;
+}
+
+function remedy(bind: Bind, fault: ListenFault): string {
+  if (bind.kind === "fd") return "--bind fd://N needs the number of a listening socket that was inherited";
   if (bind.kind === "unix") {
-    switch (fault) {
-      case "EADDRINUSE":
-        return `${cannot}: another process listens there, or the path is a file; stop it, or choose another path with --bind`;
-      case "EACCES":
-        return `${cannot}: permission denied; choose a directory that may be written with --bind ` +
-          "(Deno: --allow-read and --allow-write)";
-      case "ENOTFOUND":
-        return `${cannot}: the directory does not exist; make it, or choose another path with --bind`;
+    if (fault === "EADDRINUSE") return "remove what is there, or choose another path with --bind";
+    if (fault === "EACCES") {
+      return "choose a directory that can be written with --bind (Deno: --allow-read, --allow-write)";
     }
+    return "choose another path with --bind";
   }
-  if (bind.kind === "fd") return `${message}; --bind fd://N needs the number of a listening socket that was inherited`;
-  return `${message}; choose another address with --bind`;
+  switch (fault) {
+    case "EADDRINUSE":
+      return "stop what listens there, or choose another port with --bind";
+    case "EACCES":
+      return bind.port > 0 && bind.port < 1024
+        ? "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or choose another port with --bind"
+        : "choose another address with --bind (Deno: allow this one with --allow-net)";
+    case "EADDRNOTAVAIL":
+      return `--bind 0.0.0.0:${bind.port} listens on all addresses of this machine`;
+    default:
+      return "choose another address with --bind";
+  }
 }
 
 /** Does what may fail for the system's reasons; the one-line error begins with `what`. */

@@ -36,19 +36,6 @@ describe("classify: a fetch handler is", () => {
       "default",
     ],
   ])("%s", (_, value, name) => expect(kind(value, name)).toBe("fetch"));
-
-  test("called as a method of its object", () => {
-    const app = {
-      answer: new Response("own"),
-      fetch(): Response {
-        return this.answer;
-      },
-    };
-    const loaded = classify(app, null);
-    expect(typeof loaded === "object" && loaded.kind === "fetch" && loaded.handler(new Request("http://h/"))).toBe(
-      app.answer,
-    );
-  });
 });
 
 describe("classify refuses, with a remedy,", () => {
