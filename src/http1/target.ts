@@ -58,13 +58,6 @@ export function checkAuthority(text: string, where: string): void {
   if (!valid) bad(`malformed host in ${where} (RFC 9110 §7.2)`);
 }
 
-/** The host and the port (or null) of a checked authority. */
-export function splitAuthority(authority: string): { host: string; port: string | null } {
-  const colon = authority.indexOf(":", authority.startsWith("[") ? authority.indexOf("]") : 0);
-  if (colon < 0) return { host: authority, port: null };
-  return { host: authority.slice(0, colon), port: authority.slice(colon + 1) || null };
-}
-
 /** True for an IPv6 address as RFC 3986 §3.2.2 writes it, without zone. */
 export function isIPv6(text: string): boolean {
   let groups = text.split(":");

@@ -9,7 +9,7 @@ import { RemoteProtocolError } from "../http1/errors.ts";
 import { CONTENT_LENGTH, CONTENT_TYPE, COOKIE, type FieldName } from "../http1/names.ts";
 import type { RequestParser } from "../http1/parser.ts";
 import * as response from "../http1/response.ts";
-import { decodePath, splitAuthority } from "../http1/target.ts";
+import { decodePath } from "../http1/target.ts";
 import type { Session } from "./session.ts";
 
 const VERSION = [1, 0] as const;
