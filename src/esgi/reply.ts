@@ -159,7 +159,7 @@ export interface ReplyBodyOptions {
  *
  * The head is sent with the first of them, or at the end. `close()` is called exactly once whatever happens: end, error,
  * or `return()`, which may come while a `next()` is pending. A body without `close()` has its iterator's `return()`
- * called instead; one that is left before its end has both.
+ * called instead.
  *
  * @throws {TypeError} (from `next`) when body or chunk is none, or is a function: an upgrade is the caller's to handle.
  */
@@ -177,8 +177,6 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
   readonly #head: ReplyHead;
   readonly #options: ReplyBodyOptions;
   #iterator: Iterator<Chunk> | AsyncIterator<Chunk> | null = null;
-  /** The iterator said that it has ended, or threw. */
-  #exhausted = false;
   #closing: Promise<void> | null = null;
 
   constructor(body: Body, head: ReplyHead, options: ReplyBodyOptions) {
@@ -270,17 +268,8 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
       const whole = this.whole;
       this.#iterator = whole === null ? iterate(this.#body as Iterable<Chunk>) : [whole].values();
     }
-    let result: IteratorResult<Chunk>;
-    try {
-      result = await this.#iterator.next();
-    } catch (error) {
-      this.#exhausted = true;
-      throw error;
-    }
-    if (result.done === true) {
-      this.#exhausted = true;
-      return null;
-    }
+    const result = await this.#iterator.next();
+    if (result.done === true) return null;
     const chunk = result.value;
     if (typeof chunk === "string") return encoder.encode(chunk);
     if (chunk instanceof Uint8Array) return chunk;
@@ -295,31 +284,12 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
   async #closeNow(): Promise<void> {
     const body = this.#body as { close?: () => unknown; cancel?: () => unknown } | string | null;
     if (typeof body !== "object" || body === null || body instanceof Uint8Array) return;
-    const closes = typeof body.close === "function";
-    // The two are started together: a generator that is suspended in an await runs its return() only after that.
-    const pending: unknown[] = [];
-    try {
-      if (this.#iterator === null) {
-        // Never iterated: there is nothing to return from, but a stream has a source that waits.
-        if (!closes && typeof body.cancel === "function") pending.push(body.cancel());
-        else if (!closes && Symbol.asyncIterator in body) {
-          pending.push(iterate(body as AsyncIterable<Chunk>).return?.());
-        } else if (!closes && Symbol.iterator in body) pending.push(iterate(body as Iterable<Chunk>).return?.());
-      } else if (!this.#exhausted || !closes) {
-        pending.push(this.#iterator.return?.());
-      }
-    } catch (error) {
-      pending.push(Promise.reject(error));
-    }
-    if (closes) {
-      try {
-        pending.push(body.close!());
-      } catch (error) {
-        pending.push(Promise.reject(error));
-      }
-    }
-    for (const result of await Promise.allSettled(pending)) {
-      if (result.status === "rejected") throw result.reason;
+    if (typeof body.close === "function") await body.close();
+    else if (this.#iterator !== null) await this.#iterator.return?.();
+    // Never iterated, so only a source that is already there waits: a stream's, or a generator's that was begun before.
+    else if (typeof body.cancel === "function") await body.cancel();
+    else if (Symbol.asyncIterator in body || Symbol.iterator in body) {
+      await iterate(body as unknown as Iterable<Chunk>).return?.();
     }
   }
 }

@@ -6,8 +6,11 @@ import type { Application } from "./application.ts";
 import type { Chunk, Duplex, Upgraded } from "./body.ts";
 import type { Environ, ErrorStream, Header, Headers, TlsInfo } from "./environ.ts";
 import { InputBuffer, InputError } from "./input.ts";
-import { isBodyless, ReplyBody, replyBody, ReplyHead, show } from "./reply.ts";
+import { ReplyBody, replyBody, ReplyHead, show } from "./reply.ts";
 import { makeRequestEnviron } from "./request.ts";
+
+export { ESGIViolation, validator } from "./validator.ts";
+export type { ValidatorOptions } from "./validator.ts";
 
 /** What a request body can be made from. Streams and iterables are sent chunked, the others with a Content-Length. */
 export type RequestBody =
