@@ -83,13 +83,15 @@ function readEnviron(environ: Environ, name: string): string | null {
 
 function pairsOfEnviron(environ: Environ): Header[] {
   const pairs: Header[] = [];
-  const fields = environ as unknown as Record<string, unknown>;
-  for (const key in fields) {
-    const value = fields[key];
-    if (typeof value !== "string") continue;
-    if (key.startsWith("HTTP_")) pairs.push([key.slice(5).toLowerCase().replaceAll("_", "-"), value]);
-    else if (key === "CONTENT_TYPE") pairs.push(["content-type", value]);
-    else if (key === "CONTENT_LENGTH") pairs.push(["content-length", value]);
+  for (const key in environ) {
+    // Only these keys are read: another may be made when it is looked at (esgi.signal).
+    let name: string;
+    if (key.startsWith("HTTP_")) name = key.slice(5).toLowerCase().replaceAll("_", "-");
+    else if (key === "CONTENT_TYPE") name = "content-type";
+    else if (key === "CONTENT_LENGTH") name = "content-length";
+    else continue;
+    const value = environ[key as `HTTP_${string}`];
+    if (value !== undefined) pairs.push([name, value]);
   }
   receivedUnderscored(environ, (name, value) => pairs.push([name, value]));
   return pairs;

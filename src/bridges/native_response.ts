@@ -5,12 +5,12 @@ import type { MaybePromise, StartResponse } from "../esgi/application.ts";
 import type { Body } from "../esgi/body.ts";
 import type { Environ, Header } from "../esgi/environ.ts";
 import { knownBodyOf } from "./light_stream.ts";
+import { partsOf } from "./native_parts.ts";
 import { endToEnd, sendKnown, sendStream, statusLine } from "./reply.ts";
 
 /** Replies with `response`: a native one, or one of another library that has its shape. */
 export function sendNative(response: Response, environ: Environ, startResponse: StartResponse): MaybePromise<Body> {
   const status = response.status;
-  if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
   if (status < 200 || status > 599) {
     throw new TypeError(
       status === 101
@@ -18,10 +18,13 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
         : `a response with status ${status} cannot be sent`,
     );
   }
+  const line = response.statusText === "" ? statusLine(status) : `${status} ${response.statusText}`;
+  const parts = partsOf(response);
+  if (parts !== null) return sendKnown(environ, startResponse, line, endToEnd(parts.pairs), parts.body);
+  if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
   const pairs: Header[] = [];
   for (const pair of response.headers) pairs.push(pair);
   const sent = endToEnd(pairs);
-  const line = response.statusText === "" ? statusLine(status) : `${status} ${response.statusText}`;
   const body = response.body;
   if (body === null || body === undefined) return sendKnown(environ, startResponse, line, sent, null);
   const known = knownBodyOf(body)?.take() ?? null;

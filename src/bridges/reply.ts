@@ -76,16 +76,9 @@ export function statusLine(status: number): string {
   return LINES[status]!;
 }
 
-// Fields about one connection (RFC 9110 §7.6.1). They are the server's: frameworks written for other servers set some.
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+// Fields about one connection (RFC 9110 §7.6.1), which frameworks written for other servers set. Not Connection: to ask
+// for "close" is an application's right; and Upgrade belongs to a 426 response.
+const HOP_BY_HOP = new Set(["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"]);
 
 function isHopByHop(name: string): boolean {
   switch (name.length) {
