@@ -9,6 +9,8 @@ export type Field = readonly [name: string, value: string];
 export interface FieldName {
   /** As spelled by the peer. */
   readonly raw: string;
+  /** The same, as bytes. */
+  readonly bytes: Uint8Array;
   /** In lower case: what compares equal (RFC 9110 §5.1). */
   readonly lower: string;
   /** The CGI key (RFC 3875 §4.1.18), or "" for a name that contains "_" and could spoof another's key. */
@@ -78,16 +80,18 @@ export const X_REAL_IP = 16;
 
 const IDS: ReadonlyMap<string, number> = new Map(KNOWN_NAMES.map((name, index) => [name, index + 1]));
 
-const BUCKETS = 1024;
-const PROBES = 4;
+const BUCKETS = 2048;
+const PROBES = 8;
 const MAX_LENGTH = 64;
 const slots: (FieldName | undefined)[] = new Array(BUCKETS + PROBES).fill(undefined);
 const hashes = new Int32Array(BUCKETS + PROBES);
 
-function make(raw: string): FieldName {
+function make(bytes: Uint8Array): FieldName {
+  let raw = "";
+  for (const byte of bytes) raw += String.fromCharCode(byte);
   const lower = raw.toLowerCase();
   const key = lower.includes("_") ? "" : (`HTTP_${lower.toUpperCase().replaceAll("-", "_")}` as const);
-  return { raw, lower, key, id: IDS.get(lower) ?? 0 };
+  return { raw, bytes, lower, key, id: IDS.get(lower) ?? 0 };
 }
 
 /** One step of the hash, as the parser's loop has it inlined. */
@@ -95,9 +99,9 @@ export function hashStep(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + byte) | 0;
 }
 
-function sameBytes(raw: string, bytes: Uint8Array, start: number): boolean {
-  for (let i = 0; i < raw.length; i++) {
-    if (raw.charCodeAt(i) !== bytes[start + i]) return false;
+function sameBytes(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (name[i] !== bytes[start + i]) return false;
   }
   return true;
 }
@@ -106,18 +110,16 @@ function sameBytes(raw: string, bytes: Uint8Array, start: number): boolean {
 export function intern(bytes: Uint8Array, start: number, end: number, hash: number): FieldName {
   const length = end - start;
   let free = -1;
-  const first = hash & (BUCKETS - 1);
+  const first = (hash ^ (hash >>> 11) ^ (hash >>> 22)) & (BUCKETS - 1);
   for (let slot = first; slot < first + PROBES; slot++) {
     const name = slots[slot];
     if (name === undefined) {
       free = slot;
       break;
     }
-    if (hashes[slot] === hash && name.raw.length === length && sameBytes(name.raw, bytes, start)) return name;
+    if (hashes[slot] === hash && name.bytes.length === length && sameBytes(name.bytes, bytes, start)) return name;
   }
-  let raw = "";
-  for (let i = start; i < end; i++) raw += String.fromCharCode(bytes[i]!);
-  const name = make(raw);
+  const name = make(Uint8Array.prototype.slice.call(bytes, start, end));
   if (free >= 0 && length <= MAX_LENGTH) {
     slots[free] = name;
     hashes[free] = hash;

@@ -83,7 +83,7 @@ export class RequestParser {
   parsedTarget: Target | null = null;
   /** In order and as received; a fresh array for each request. */
   fields: names.Field[] = [];
-  /** The names of `fields`, interned; overwritten by the next request. */
+  /** The names of `fields`, interned: as many as there are fields, whatever stands behind them. The next request writes over. */
   readonly fieldNames: names.FieldName[] = [];
   /** True when some known name came twice, and its values must be joined. */
   repeated = false;
@@ -327,7 +327,6 @@ export class RequestParser {
 
   #startFields(): void {
     this.fields = [];
-    this.fieldNames.length = 0;
     this.repeated = false;
     this.forwarded = false;
     this.#seenLow = 0;
@@ -345,6 +344,10 @@ export class RequestParser {
     const bytes = this.#bytes;
     const end = this.#end;
     const limits = this.#limits;
+    // Locals: an imported binding would be loaded anew for each byte.
+    const token = TOKEN;
+    const fieldValue = FIELD_VALUE;
+    const fields = this.fields;
     for (;;) {
       const start = this.#position;
       if (start === end) return false;
@@ -357,7 +360,7 @@ export class RequestParser {
         return true;
       }
       let hash = 0;
-      while (TOKEN[byte] === 1) {
+      while (token[byte] === 1) {
         hash = (Math.imul(hash, 31) + byte) | 0;
         if (++i === end) return this.#partialField(start);
         byte = bytes[i]!;
@@ -369,7 +372,7 @@ export class RequestParser {
         byte = bytes[i]!;
       } while (byte === SP || byte === HTAB);
       const valueStart = i;
-      while (FIELD_VALUE[byte] === 1) {
+      while (fieldValue[byte] === 1) {
         if (++i === end) return this.#partialField(start);
         byte = bytes[i]!;
       }
@@ -381,7 +384,8 @@ export class RequestParser {
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
       this.#headSize += i + 2 - start;
       if (this.#headSize > limits.head) this.#refuse(431, "the head is longer than limit_request_head");
-      if (this.fields.length >= limits.fields) this.#refuse(431, "more fields than limit_request_fields");
+      const count = fields.length;
+      if (count >= limits.fields) this.#refuse(431, "more fields than limit_request_fields");
       const name = names.intern(bytes, start, nameEnd, hash);
       const value = valueStart === valueEnd ? "" : this.#slice(valueStart, valueEnd);
       this.#position = i + 2;
@@ -390,10 +394,10 @@ export class RequestParser {
           this.#refuse(400, `${name.lower} is no trailer field (RFC 9110 §6.5.1)`);
         }
       } else {
-        this.fieldNames.push(name);
-        this.#note(name.id, value);
+        this.fieldNames[count] = name;
+        if (name.id !== 0) this.#note(name.id, value);
       }
-      this.fields.push([name.raw, value]);
+      fields.push([name.raw, value]);
     }
   }
 
@@ -417,16 +421,17 @@ export class RequestParser {
 
   /** Notes what a field means to the protocol, and whether it came before. */
   #note(id: number, value: string): void {
-    if (id === 0) return;
+    let again: boolean;
     if (id < 32) {
       const bit = 1 << id;
-      if ((this.#seenLow & bit) !== 0) this.repeated = true;
+      again = (this.#seenLow & bit) !== 0;
       this.#seenLow |= bit;
     } else {
       const bit = 1 << (id - 32);
-      if ((this.#seenHigh & bit) !== 0) this.repeated = true;
+      again = (this.#seenHigh & bit) !== 0;
       this.#seenHigh |= bit;
     }
+    if (again) this.repeated = true;
     if (id > names.X_REAL_IP) return;
     switch (id) {
       case names.HOST:
@@ -450,19 +455,13 @@ export class RequestParser {
         this.#upgradeField = this.#upgradeField === null ? value : `${this.#upgradeField}, ${value}`;
         return;
       case names.CONTENT_TYPE:
-        if ((this.#seenLow & (1 << names.CONTENT_TYPE)) !== 0 && this.#hasTwice(names.CONTENT_TYPE)) {
-          this.#refuse(400, "more than one Content-Type field (RFC 9110 §8.3)");
-        }
+        if (again) this.#refuse(400, "more than one Content-Type field (RFC 9110 §8.3)");
         return;
       case names.COOKIE:
         return;
       default:
         this.forwarded = true;
     }
-  }
-
-  #hasTwice(id: number): boolean {
-    return this.fieldNames.filter((name) => name.id === id).length > 1;
   }
 
   #finishHead(): void {

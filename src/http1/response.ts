@@ -44,8 +44,15 @@ const TOKEN_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 const MAX_CACHED = 512;
+const MAX_REMEMBERED = 64;
 const statusLines = new Map<string, string>();
-const kinds = new Map<string, number>();
+/** What is known of a name: its kind, and the last line written with it, since most applications repeat themselves. */
+interface KnownName {
+  readonly kind: number;
+  value: string;
+  line: string;
+}
+const knownNames = new Map<string, KnownName>();
 
 function statusLine(status: string): string {
   if (typeof status !== "string" || !STATUS.test(status)) {
@@ -57,13 +64,13 @@ function statusLine(status: string): string {
   return line;
 }
 
-function nameKind(name: string): number {
+function learnName(name: string): KnownName {
   if (typeof name !== "string" || !TOKEN_NAME.test(name)) {
     throw new TypeError(`startResponse: ${quote(name)} is no field name (RFC 9110 §5.1)`);
   }
-  const kind = KINDS.get(name.toLowerCase()) ?? PLAIN;
-  if (kinds.size < MAX_CACHED) kinds.set(name, kind);
-  return kind;
+  const known = { kind: KINDS.get(name.toLowerCase()) ?? PLAIN, value: "", line: `${name}: \r\n` };
+  if (knownNames.size < MAX_CACHED) knownNames.set(name, known);
+  return known;
 }
 
 /** @throws {TypeError} when status or fields are malformed; nothing of `head` is to be used then. */
@@ -81,13 +88,21 @@ export function readHead(status: string, fields: readonly Field[], head: Respons
     }
     const name = field[0];
     const value = field[1];
-    const kind = kinds.get(name) ?? nameKind(name);
-    if (typeof value !== "string" || BAD_VALUE.test(value)) {
-      throw new TypeError(
-        `startResponse: the value of ${name} must be a string without controls (RFC 9110 §5.5): ${quote(value)}`,
-      );
+    const known = knownNames.get(name) ?? learnName(name);
+    let line = known.line;
+    if (value !== known.value) {
+      if (typeof value !== "string" || BAD_VALUE.test(value)) {
+        throw new TypeError(
+          `startResponse: the value of ${name} must be a string without controls (RFC 9110 §5.5): ${quote(value)}`,
+        );
+      }
+      line = `${name}: ${value}\r\n`;
+      if (value.length <= MAX_REMEMBERED) {
+        known.line = line;
+        known.value = value;
+      }
     }
-    switch (kind) {
+    switch (known.kind) {
       case LENGTH:
         if (!/^\d{1,15}$/.test(value)) throw new TypeError(`startResponse: malformed Content-Length ${quote(value)}`);
         if (length >= 0 && length !== Number(value)) {
@@ -107,7 +122,7 @@ export function readHead(status: string, fields: readonly Field[], head: Respons
         head.hasDate = true;
         break;
     }
-    text += `${name}: ${value}\r\n`;
+    text += line;
   }
   head.status = code;
   head.headText = text;

@@ -383,7 +383,7 @@ export class Session implements ConnectionHandler, InputSource {
       this.refuse(new RemoteProtocolError(405, "this is no proxy"));
       return;
     }
-    if (server.refuseUnderscores && parser.fieldNames.some((name) => name.key === "")) {
+    if (server.refuseUnderscores && parser.fields.some(([name]) => name.includes("_"))) {
       this.refuse(new RemoteProtocolError(400, "a field name with an underscore, which header_map refuses"));
       return;
     }
