@@ -122,6 +122,8 @@ export function makeRequestEnviron(parts: RequestParts): Environ {
     REMOTE_ADDR: parts.remoteAddress ?? "",
     REMOTE_PORT: parts.remotePort === undefined ? "" : String(parts.remotePort),
     ...fieldKeys(parts.headers),
+    // Absolute-form's authority replaces the Host field (RFC 9112 §3.2.2).
+    ...(target.authority === null ? {} : { HTTP_HOST: target.authority }),
     "esgi.version": [1, 0],
     "esgi.url_scheme": parts.scheme,
     "esgi.input": parts.input,

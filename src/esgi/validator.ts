@@ -392,7 +392,9 @@ function checkPristine(validation: Validation, environ: Environ): void {
   /// ### As the server made it
   ///
   /// The rules of this part bind the server, and are checked with the option `pristine`: middleware may change the keys.
+  const target = splitTarget(environ.REQUEST_METHOD, environ["esgi.target"]);
   const keys = fieldKeys(environ["esgi.headers"]);
+  if (target.authority !== null) keys.HTTP_HOST = target.authority;
   for (const key of Object.keys(environ)) {
     if (!key.startsWith("HTTP_") && key !== "CONTENT_TYPE" && key !== "CONTENT_LENGTH") continue;
     /// [pristine-no-others] (server) There MUST NOT be an `HTTP_*`, `CONTENT_TYPE` or `CONTENT_LENGTH` without its
@@ -402,10 +404,10 @@ function checkPristine(validation: Validation, environ: Environ): void {
   for (const [key, value] of Object.entries(keys)) {
     const actual = environ[key as "HTTP_X"];
     /// [pristine-fields] (server) Each field without a "_" in its name MUST make its key, the values of repeated ones
-    /// joined with ", ", those of Cookie with "; ".
+    /// joined with ", ", those of Cookie with "; ". Where the target has an authority, that is `HTTP_HOST` (RFC 9112
+    /// §3.2.2).
     server(actual === value, "pristine-fields", `${key} is ${show(actual)}, and the fields say ${show(value)}`);
   }
-  const target = splitTarget(environ.REQUEST_METHOD, environ["esgi.target"]);
   const path = environ.SCRIPT_NAME + environ.PATH_INFO;
   /// [pristine-path] (server) `SCRIPT_NAME` and `PATH_INFO` together MUST be the target's path, percent-decoded as UTF-8,
   /// escapes that are not UTF-8 kept.
