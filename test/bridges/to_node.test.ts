@@ -1,0 +1,87 @@
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import express from "express";
+import { expect, test } from "vitest";
+import { toNodeListener } from "../../src/bridges/to_node.ts";
+import { makeApplication } from "./fixtures/application.ts";
+import { httpSuite, type Served } from "./http_suite.ts";
+
+async function listen(listener: (errors: { write(text: string): void; flush(): void }) => RequestListener) {
+  let text = "";
+  const server = createServer(listener({ write: (more) => void (text += more), flush() {} }));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const served: Served = {
+    port: (server.address() as AddressInfo).port,
+    errors: () => text,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  return served;
+}
+
+httpSuite("http.createServer", () => listen((errors) => toNodeListener(makeApplication(), { errors })), {
+  earlyHints: true,
+  trailers: true,
+});
+
+httpSuite("express", () =>
+  listen((errors) => {
+    const app = express();
+    app.use("/deep/mount", toNodeListener(makeApplication(), { errors }));
+    return app;
+  }), { mount: "/deep/mount", earlyHints: true, trailers: true });
+
+test("SCRIPT_NAME and PATH_INFO of the mount itself, and below an encoded one", async () => {
+  const served = await listen((errors) => {
+    const app = express();
+    app.use(["/café", "/plain"], toNodeListener(makeApplication(), { errors }));
+    return app;
+  });
+  const paths = async (path: string): Promise<unknown> => {
+    const environ = await (await fetch(`http://127.0.0.1:${served.port}${path}`)).json();
+    return [environ.SCRIPT_NAME, environ.PATH_INFO, environ.QUERY_STRING];
+  };
+  expect(await paths("/plain")).toEqual(["/plain", "", ""]);
+  expect(await paths("/plain?a=1")).toEqual(["/plain", "", "a=1"]);
+  expect(await paths("/plain/environ")).toEqual(["/plain", "/environ", ""]);
+  await served.stop();
+});
+
+test("a body that a body parser took says so", async () => {
+  const served = await listen((errors) => {
+    const app = express();
+    app.use(express.json());
+    app.use(toNodeListener(async (environ, startResponse) => {
+      const body = await environ["esgi.input"].text();
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      return body;
+    }, { errors }));
+    return app;
+  });
+  const response = await fetch(`http://127.0.0.1:${served.port}/`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: '{"a":1}',
+  });
+  expect(response.status).toBe(500);
+  expect(served.errors()).toContain("mount the application before it");
+  await served.stop();
+});
+
+test("other middleware's fields stay, and the application's win", async () => {
+  const served = await listen((errors) => {
+    const app = express();
+    app.use((_request, response, next) => {
+      response.setHeader("X-Outer", "1").setHeader("Content-Type", "text/html");
+      next();
+    });
+    app.use(toNodeListener(makeApplication(), { errors }));
+    return app;
+  });
+  const response = await fetch(`http://127.0.0.1:${served.port}/hello`);
+  expect(response.headers.get("x-outer")).toBe("1");
+  expect(response.headers.get("content-type")).toBe("text/plain");
+  await served.stop();
+});
