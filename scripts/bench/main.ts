@@ -1,0 +1,240 @@
+// `npm run bench`: the same applications on Tricorn and on what a user would pick instead.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { CASES, IDLE } from "./cases.ts";
+import { choosePins } from "./cores.ts";
+import { type IdleBlock, measureIdle } from "./idle.ts";
+import { type Block, measure, type Setup } from "./measure.ts";
+import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
+import { installPackages } from "./packages.ts";
+import { Progress } from "./progress.ts";
+import {
+  blockTable,
+  goalsSummary,
+  idleOutcomes,
+  idleTable,
+  LEGEND,
+  outcomesOf,
+  toJson,
+} from "./report.ts";
+import { findRuntimes, type RuntimeBinary } from "./runtimes.ts";
+import { needsPackages, type ServerKind, SERVERS } from "./servers.ts";
+import { hasWrk, WRK_MISSING } from "./wrk.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** A process of its own each time: more rounds would take long, and the figures hardly differ. */
+const IDLE_ROUNDS = 3;
+
+const tell = (line: string): void =>
+  void process.stderr.write(`bench: ${line}\n`);
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (process.platform !== "linux") {
+    throw new UsageError("CPU time is read from /proc: run it on Linux");
+  }
+  if (!hasWrk()) throw new UsageError(WRK_MISSING);
+  const runtimes = chooseRuntimes(options);
+  const plan = makePlan(options, runtimes);
+  if (plan.some(({ servers }) => servers.some(needsPackages))) {
+    const problem = installPackages(join(ROOT, "scripts/bench"), tell);
+    if (problem !== null) throw new UsageError(problem);
+  }
+  const pins = choosePins();
+  const about = describe(options, runtimes, pins.described);
+  const busy = about.load > 0.5
+    ? `; load ${about.load.toFixed(2)}: the machine is not quiet`
+    : "";
+  if (options.smoke) tell("smoke test: the figures mean nothing, the code is not even compiled yet");
+  tell(`${about.cpu}, ${pins.described}, commit ${about.commit}${busy}`);
+
+  const temporary = mkdtempSync(join(tmpdir(), "tricorn-bench-"));
+  process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+  const setup: Setup = {
+    checkouts: {
+      root: ROOT,
+      baseline: options.baseline === null ? null : resolve(options.baseline),
+    },
+    pins,
+    temporary,
+    rounds: options.rounds,
+    seconds: options.seconds,
+    connections: options.connections,
+    warmUp: !options.smoke,
+  };
+  const idleSetup = { ...setup, rounds: Math.min(setup.rounds, IDLE_ROUNDS) };
+  const blocks: Block[] = [];
+  const idleBlocks: IdleBlock[] = [];
+  const progress = new Progress(
+    plan.reduce(
+      (turns, { servers }) => turns + servers.length * (options.rounds + 1),
+      0,
+    ),
+  );
+  process.stdout.write(
+    options.markdown ? `${LEGEND.replaceAll("\n", " ").trimEnd()}\n` : LEGEND,
+  );
+  for (const { case_, runtime, servers } of plan) {
+    const title = `${case_?.name ?? IDLE} on ${runtime.version}`;
+    progress.block(title);
+    const step = (what: string): void => progress.step(`${title}: ${what}`, 1);
+    let table: string;
+    if (case_ === null) {
+      const block = await measureIdle(
+        runtime,
+        servers,
+        options.idle,
+        idleSetup,
+        step,
+      );
+      idleBlocks.push(block);
+      table = idleTable(block, options.markdown);
+    } else {
+      const block = await measure(case_, runtime, servers, setup, step);
+      blocks.push(block);
+      table = blockTable(block, options.markdown);
+    }
+    progress.clear();
+    process.stdout.write(table);
+    // After each block, so that a run which is stopped has not been in vain.
+    if (options.json !== null) {
+      writeFileSync(options.json, toJson(about, blocks, idleBlocks));
+    }
+  }
+  const outcomes = [
+    ...blocks.flatMap(outcomesOf),
+    ...idleBlocks.flatMap(idleOutcomes),
+  ];
+  if (!options.smoke) process.stdout.write(goalsSummary(outcomes, options.markdown));
+  const failed = [...blocks, ...idleBlocks].some(({ results }) =>
+    results.some(({ problem }) => problem !== null)
+  );
+  return failed ? 1 : 0;
+}
+
+function chooseRuntimes(options: Options): RuntimeBinary[] {
+  const all = findRuntimes(ROOT, options.nodes);
+  const wanted = options.runtimes;
+  if (wanted?.includes("all")) return all;
+  const here = `node${process.versions.node.split(".")[0]}`;
+  const extra = all.filter(({ command }) =>
+    options.nodes.includes(command[0]!)
+  );
+  const usual = new Set([
+    here,
+    ...(options.smoke ? [] : ["node24"]),
+    ...extra.map(({ key }) => key),
+    "bun",
+    "deno",
+  ]);
+  const defaults = all.filter(({ key }) => usual.has(key));
+  if (wanted === null) return defaults;
+  for (const key of wanted) {
+    if (key !== "node" && !all.some((runtime) => runtime.key === key)) {
+      throw new UsageError(
+        `there is no runtime "${key}" here: ${
+          all.map((runtime) => runtime.key).join(", ")
+        }`,
+      );
+    }
+  }
+  return all.filter((runtime) =>
+    wanted.includes(runtime.key) ||
+    (wanted.includes("node") && runtime.name === "node" &&
+      defaults.includes(runtime))
+  );
+}
+
+interface Planned {
+  /** Null for the memory of idle connections. */
+  readonly case_: (typeof CASES)[number] | null;
+  readonly runtime: RuntimeBinary;
+  readonly servers: readonly ServerKind[];
+}
+
+function makePlan(
+  { cases, only, baseline }: Options,
+  runtimes: readonly RuntimeBinary[],
+): Planned[] {
+  const wanted = (server: ServerKind, runtime: RuntimeBinary): boolean => {
+    if (!server.runtimes.includes(runtime.name)) return false;
+    if (server.id === "tricorn") return true;
+    if (server.id === "baseline") return baseline !== null;
+    return only === null || only.includes(server.id.toLowerCase()) ||
+      only.includes(server.role);
+  };
+  const loads = CASES.filter(({ name }) => cases.includes(name)).flatMap((
+    case_,
+  ) =>
+    runtimes.map((runtime) => ({
+      case_,
+      runtime,
+      servers: SERVERS.filter((server) =>
+        wanted(server, runtime) && server.handlers.includes(case_.handler)
+      ),
+    }))
+  );
+  const idle = !cases.includes(IDLE) ? [] : runtimes.map((runtime) => ({
+    case_: null,
+    runtime,
+    servers: SERVERS.filter((server) =>
+      wanted(server, runtime) && ["tricorn", "own"].includes(server.role)
+    ),
+  }));
+  return [...loads, ...idle];
+}
+
+interface About {
+  readonly date: string;
+  readonly commit: string;
+  readonly cpu: string;
+  readonly load: number;
+  readonly [more: string]: unknown;
+}
+
+function describe(
+  options: Options,
+  runtimes: readonly RuntimeBinary[],
+  pinned: string,
+): About {
+  return {
+    date: new Date().toISOString(),
+    commit: git(),
+    cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown CPU"}`,
+    kernel: release(),
+    load: loadavg()[0]!,
+    pinned,
+    options,
+    runtimes: runtimes.map(({ key, version }) => ({ key, version })),
+  };
+}
+
+function git(): string {
+  try {
+    return execFileSync("git", ["describe", "--always", "--dirty"], {
+      cwd: ROOT,
+      encoding: "utf8",
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => process.exit(130));
+}
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  tell(error.message);
+  process.exitCode = 2;
+}
