@@ -97,7 +97,11 @@ export async function start(application: Application, settings: Settings, contex
   } catch (error) {
     server.close();
     logs.close();
-    throw error instanceof ListenError ? new BindError(explain(error)) : error;
+    if (error instanceof ListenError) throw new BindError(explain(error));
+    // What else can be wrong is in the files: the runtime reads them only now.
+    throw listenOptions.tls === undefined
+      ? error
+      : new ConfigError(`certfile, keyfile or ca_certs: ${reasonOf(error)}`);
   }
   // Said only now, so that an address that cannot be had is the only line.
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);

@@ -59,7 +59,7 @@ function install(host: Host, targets: Set<SignalTarget>): void {
       const now = Date.now();
       if (stopping === null) {
         // No server is left to stop: then the signal means what it means to any process.
-        if (targets.size === 0) host.exit(128 + number);
+        if (targets.size === 0) return host.exit(128 + number);
         stopping = now;
         say(`Handling signal: ${signal}`);
         void drain();
@@ -81,7 +81,7 @@ function install(host: Host, targets: Set<SignalTarget>): void {
     if (targets.size === 0) {
       // As without this listener: nobody serves, so nobody is harmed by the end.
       host.stderr(`${describeError(error)}\n`);
-      host.exit(1);
+      return host.exit(1);
     }
     for (const target of targets) target.uncaught(error);
   });

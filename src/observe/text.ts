@@ -51,7 +51,8 @@ const MAX_ERRORS = 10;
 function describe(error: unknown, depth: number): string {
   if (!(error instanceof Error) && !isErrorLike(error)) return `thrown: ${preview(error)}`;
   const head = `${error.name}: ${error.message}`;
-  const stack = typeof error.stack === "string" ? error.stack : "";
+  // Deno colours the frames of a module that is not found.
+  const stack = typeof error.stack === "string" ? error.stack.replace(/\x1b\[[\d;]*m/g, "") : "";
   // V8 puts the message over the frames; JavaScriptCore (Bun) may give the frames alone.
   const parts = [stack === "" ? head : stack.includes(error.message) ? stack : `${head}\n${stack}`];
   if (depth < MAX_DEPTH) {

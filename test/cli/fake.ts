@@ -1,0 +1,108 @@
+// A process and a runtime that only record what is asked of them.
+import type { CommandHost } from "../../src/cli/host.ts";
+import { type Bind, formatBind, ListenError, type ListenFault, type Runtime } from "../../src/runtime/port.ts";
+
+export class FakeHost implements CommandHost {
+  argv: string[] = [];
+  env: Record<string, string | undefined> = {};
+  cwd = "/srv";
+  pid = 7;
+  isTty = false;
+  out = "";
+  err = "";
+  exits: number[] = [];
+  files = new Map<string, string>();
+  reopened: string[] = [];
+  modules = new Map<string, Record<string, unknown>>();
+  deniedEnv = new Set<string>();
+  readonly #signals = new Map<string, () => void>();
+  #uncaught: (error: unknown) => void = () => {};
+
+  stdout(text: string): void {
+    this.out += text;
+  }
+  stderr(text: string): void {
+    this.err += text;
+  }
+  openLog(path: string): { write(text: string): void; reopen(): void } {
+    if (path.startsWith("/nowhere/")) throw new Error(`ENOENT: no such directory, open '${path}'`);
+    return {
+      write: (text) => void this.files.set(path, (this.files.get(path) ?? "") + text),
+      reopen: () => {
+        if (path.includes("stuck")) throw new Error("EACCES");
+        this.reopened.push(path);
+      },
+    };
+  }
+  readText(path: string): string {
+    const text = this.files.get(path);
+    if (text === undefined) throw new Error(`ENOENT: no such file, open '${path}'`);
+    return text;
+  }
+  importModule(specifier: string): Promise<Record<string, unknown>> {
+    const module = this.modules.get(specifier);
+    return module === undefined ? Promise.reject(new Error("absent")) : Promise.resolve(module);
+  }
+  onSignal(signal: string, listener: () => void): void {
+    this.#signals.set(signal, listener);
+  }
+  onUncaught(listener: (error: unknown) => void): void {
+    this.#uncaught = listener;
+  }
+  chdir(path: string): void {
+    if (path.startsWith("/nowhere")) throw new Error("ENOENT: no such directory");
+    this.cwd = path;
+  }
+  canReadEnv(variable: string): boolean {
+    return !this.deniedEnv.has(variable);
+  }
+  /** Returns, unlike a real one: what is done after it is of no account. */
+  exit(code: number): never {
+    this.exits.push(code);
+    return undefined as never;
+  }
+
+  signal(name: string): void {
+    this.#signals.get(name)?.();
+  }
+  throwUncaught(error: unknown): void {
+    this.#uncaught(error);
+  }
+  get signals(): string[] {
+    return [...this.#signals.keys()];
+  }
+}
+
+export class FakeRuntime implements Runtime {
+  readonly name = "memory";
+  readonly version = "1";
+  readonly reusesReadBuffers = false;
+  readonly open = new Set<string>();
+  readonly faults = new Map<string, ListenFault>();
+  lastOptions: Parameters<Runtime["listen"]>[1] | null = null;
+
+  latin1(bytes: Uint8Array, start: number, end: number): string {
+    return String.fromCharCode(...bytes.subarray(start, end));
+  }
+  utf8Length(text: string): number {
+    return new TextEncoder().encode(text).length;
+  }
+  listen(...[bind, options]: Parameters<Runtime["listen"]>): ReturnType<Runtime["listen"]> {
+    const address = formatBind(bind);
+    const fault = this.faults.get(address);
+    if (fault !== undefined) return Promise.reject(new ListenError(fault, bind, "the reason"));
+    this.lastOptions = options;
+    this.open.add(address);
+    const given: Bind = bind.kind === "tcp" && bind.port === 0 ? { ...bind, port: 40_000 } : bind;
+    return Promise.resolve({
+      bind: given,
+      close: () => {
+        this.open.delete(address);
+        return Promise.resolve();
+      },
+    });
+  }
+  every(): () => void {
+    return () => {};
+  }
+}
