@@ -4,7 +4,7 @@ import express from "express";
 import { expect, test } from "vitest";
 import { toNodeListener } from "../../src/bridges/to_node.ts";
 import { makeApplication } from "./fixtures/application.ts";
-import { httpSuite, type Served } from "./http_suite.ts";
+import { httpSuite, type Served, spawnServed } from "./http_suite.ts";
 
 async function listen(listener: (errors: { write(text: string): void; flush(): void }) => RequestListener) {
   let text = "";
@@ -32,6 +32,17 @@ httpSuite("express", () =>
     app.use("/deep/mount", toNodeListener(makeApplication(), { errors }));
     return app;
   }), { mount: "/deep/mount", earlyHints: true, trailers: true });
+
+httpSuite(
+  "Deno's node:http",
+  () => spawnServed("deno", ["run", "--quiet", "--no-check", "--allow-net", "test/bridges/fixtures/node_http.ts"]),
+  { earlyHints: true, trailers: true },
+);
+
+httpSuite("Bun's node:http", () => spawnServed("bun", ["test/bridges/fixtures/node_http.ts"]), {
+  earlyHints: true,
+  trailers: true,
+});
 
 test("SCRIPT_NAME and PATH_INFO of the mount itself, and below an encoded one", async () => {
   const served = await listen((errors) => {

@@ -30,12 +30,12 @@ function run(application: Application, request: CallOptions = {}, options: Valid
 
 /** A right application under a server whose environ has these keys; undefined deletes one. */
 function environ(keys: Record<string, unknown>, request: CallOptions = {}, options: ValidatorOptions = {}): unknown {
-  const made = makeEnviron(request) as Record<string, unknown>;
+  const made = makeEnviron(request) as unknown as Record<string, unknown>;
   for (const [key, value] of Object.entries(keys)) {
     if (value === ABSENT) delete made[key];
     else made[key] = value;
   }
-  return call(validator(ok, options), made as Environ);
+  return call(validator(ok, options), made as unknown as Environ);
 }
 const ABSENT = Symbol("absent");
 
