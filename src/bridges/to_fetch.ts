@@ -71,6 +71,8 @@ class Exchange {
         method: environ.REQUEST_METHOD,
         onCloseError: (error) => report(this.#errors, "closing the body failed", error),
       });
+      // A client that left while the application worked wants nothing of this.
+      if (this.#done) await this.#body.return();
       whole = this.#body.whole;
       first = await this.#body.next();
       if (head.code < 200) throw new TypeError(`an application cannot send "${head.status}" here`);

@@ -117,6 +117,8 @@ class Exchange {
         method: this.#environ.REQUEST_METHOD,
         onCloseError: (error) => report(this.#errors, "closing the body failed", error),
       });
+      // A client that left while the application worked wants nothing of this.
+      if (this.#done) return void await this.#body.return();
       const whole = this.#body.whole?.length ?? null;
       const first = await this.#body.next();
       if (this.#done) return;
@@ -124,6 +126,8 @@ class Exchange {
       this.#sendHead(head.code, head.reason, head.headers, whole ?? (first.done === true ? 0 : null));
       for (let result = first; result.done !== true && !this.#done; result = await this.#body.next()) {
         if (!this.#response.write(result.value)) await this.#drained();
+        // "close" comes later, and would not come at all past a body that never waits.
+        if (this.#response.destroyed) this.#closed();
       }
       this.#end();
     } catch (error) {

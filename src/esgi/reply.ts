@@ -20,6 +20,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
 
 /** True for a `token` (RFC 9110 §5.6.2): what a method or a field name is made of. */
 export function isToken(text: string): boolean {
@@ -178,6 +179,7 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
   readonly #options: ReplyBodyOptions;
   #iterator: Iterator<Chunk> | AsyncIterator<Chunk> | null = null;
   #closing: Promise<void> | null = null;
+  #encoded: Uint8Array | null = null;
 
   constructor(body: Body, head: ReplyHead, options: ReplyBodyOptions) {
     this.#body = body as Exclude<Body, Upgraded>;
@@ -188,8 +190,8 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
   /** The whole body in bytes, when it is no iteration; null otherwise. Known without asking for a chunk. */
   get whole(): Uint8Array | null {
     const body = this.#body;
-    if (body === null) return new Uint8Array(0);
-    if (typeof body === "string") return encoder.encode(body);
+    if (body === null) return EMPTY;
+    if (typeof body === "string") return this.#encoded ??= encoder.encode(body);
     return body instanceof Uint8Array ? body : null;
   }
 

@@ -308,6 +308,15 @@ export function httpSuite(name: string, start: () => Promise<Served>, difference
       await logged("waiting closed", 1);
     });
 
+    it("closes a body that comes after its client has left", async () => {
+      const socket = connect(served.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(`GET ${mount}/late HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await logged("late began", 1);
+      socket.destroy();
+      await logged("late closed", 1);
+    });
+
     it("an upload that breaks off makes the input throw", async () => {
       const socket = connect(served.port, "127.0.0.1");
       socket.on("error", () => {});

@@ -96,3 +96,25 @@ test("other middleware's fields stay, and the application's win", async () => {
   expect(response.headers.get("content-type")).toBe("text/plain");
   await served.stop();
 });
+
+test("a response that other code destroys stops a body that never waits", async () => {
+  let closed = 0;
+  const served = await listen((errors) => (request, response) => {
+    toNodeListener((_environ, startResponse) => {
+      startResponse("200 OK", [["Content-Type", "text/plain"]]);
+      let chunks = 0;
+      return {
+        *[Symbol.iterator]() {
+          for (;;) {
+            if (++chunks === 3) response.destroy();
+            yield "x";
+          }
+        },
+        close: () => void closed++,
+      };
+    }, { errors })(request, response);
+  });
+  await expect(fetch(`http://127.0.0.1:${served.port}/`).then((response) => response.text())).rejects.toThrow();
+  expect(closed).toBe(1);
+  await served.stop();
+});
