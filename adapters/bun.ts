@@ -223,4 +223,11 @@ async function listen(
 }
 
 /** Bun. */
-export const runtime: Runtime = { ...common, name: "bun", version: Bun.version, reusesReadBuffers: false, listen };
+export const runtime: Runtime = {
+  ...common,
+  name: "bun",
+  version: Bun.version,
+  reusesReadBuffers: false,
+  cheapSignals: false,
+  listen,
+};

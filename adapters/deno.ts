@@ -248,5 +248,6 @@ export const runtime: Runtime = {
   name: "deno",
   version: Deno.version.deno,
   reusesReadBuffers: true,
+  cheapSignals: true,
   listen,
 };

@@ -208,5 +208,6 @@ export const runtime: Runtime = {
   name: "node",
   version: process.versions.node,
   reusesReadBuffers: false,
+  cheapSignals: false,
   listen,
 };

@@ -81,6 +81,8 @@ export interface Runtime {
   readonly version: string;
   /** True when chunks given to `receive` are overwritten by the next read. */
   readonly reusesReadBuffers: boolean;
+  /** True where making an AbortSignal costs less than an accessor that makes it on demand (measured: Deno). */
+  readonly cheapSignals: boolean;
   /** `bytes[start..end)` as a string with one character a byte. */
   latin1(bytes: Uint8Array, start: number, end: number): string;
   /** The length of `text` in UTF-8 (lone surrogates count as U+FFFD). */

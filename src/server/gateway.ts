@@ -73,7 +73,9 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.early_hints": exchange.earlyHints,
     [EXCHANGE]: exchange,
   } as unknown as Environ;
-  Object.defineProperty(environ, "esgi.signal", SIGNAL);
+  // Either way an own property, so that `{ ...environ }` has it too.
+  if (server.runtime.cheapSignals) environ["esgi.signal"] = exchange.signal;
+  else Object.defineProperty(environ, "esgi.signal", SIGNAL);
   const fields = parser.fields;
   const names = parser.fieldNames;
   if (parser.repeated) joinFields(environ, names, fields);
