@@ -113,9 +113,7 @@ export const IDLE = "idle";
 
 /** One request of `case_` as wrk sends it, but for the order of its headers. */
 export function requestText(case_: Case, port: number): string {
-  const length: Case["headers"] = case_.body === ""
-    ? []
-    : [["Content-Length", String(case_.body.length)]];
+  const length: Case["headers"] = case_.body === "" ? [] : [["Content-Length", String(case_.body.length)]];
   const headers = [["Host", `127.0.0.1:${port}`], ...length, ...case_.headers];
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join(
     "",

@@ -110,9 +110,7 @@ export function problemOf(
   for (const { status, body } of replies) {
     if (status !== 200) return `status ${status}: ${body.slice(0, 80)}`;
     if (body !== expected) {
-      return `wrong body: ${
-        JSON.stringify(body.slice(0, 80))
-      } (${body.length} bytes)`;
+      return `wrong body: ${JSON.stringify(body.slice(0, 80))} (${body.length} bytes)`;
     }
   }
   return null;

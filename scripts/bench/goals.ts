@@ -46,7 +46,5 @@ export type Verdict = "met" | "missed";
 
 export function judge(ratio: number, atLeast: number): Verdict {
   // What is printed as the goal has reached it.
-  return Math.round(ratio * 100) >= Math.round(atLeast * 100)
-    ? "met"
-    : "missed";
+  return Math.round(ratio * 100) >= Math.round(atLeast * 100) ? "met" : "missed";
 }

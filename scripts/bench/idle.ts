@@ -102,9 +102,7 @@ async function measureOnce(
     await sleep(settle);
     if (process.exited !== null) return process.exited;
     const after = process.rss();
-    const lost = sockets.filter((socket) =>
-      socket.readyState !== "open"
-    ).length;
+    const lost = sockets.filter((socket) => socket.readyState !== "open").length;
     if (lost > 0) return `${lost} of ${connections} connections were closed`;
     result.before.push(before);
     result.perConnection.push((after - before) / connections);

@@ -12,15 +12,7 @@ import { type Block, measure, type Setup } from "./measure.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
 import { installPackages } from "./packages.ts";
 import { Progress } from "./progress.ts";
-import {
-  blockTable,
-  goalsSummary,
-  idleOutcomes,
-  idleTable,
-  LEGEND,
-  outcomesOf,
-  toJson,
-} from "./report.ts";
+import { blockTable, goalsSummary, idleOutcomes, idleTable, LEGEND, outcomesOf, toJson } from "./report.ts";
 import { findRuntimes, type RuntimeBinary } from "./runtimes.ts";
 import { needsPackages, type ServerKind, SERVERS } from "./servers.ts";
 import { hasWrk, WRK_MISSING } from "./wrk.ts";
@@ -29,8 +21,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** A process of its own each time: more rounds would take long, and the figures hardly differ. */
 const IDLE_ROUNDS = 3;
 
-const tell = (line: string): void =>
-  void process.stderr.write(`bench: ${line}\n`);
+const tell = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
 
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
@@ -50,9 +41,7 @@ async function main(): Promise<number> {
   }
   const pins = choosePins();
   const about = describe(options, runtimes, pins.described);
-  const busy = about.load > 0.5
-    ? `; load ${about.load.toFixed(2)}: the machine is not quiet`
-    : "";
+  const busy = about.load > 0.5 ? `; load ${about.load.toFixed(2)}: the machine is not quiet` : "";
   if (options.smoke) tell("smoke test: the figures mean nothing, the code is not even compiled yet");
   tell(`${about.cpu}, ${pins.described}, commit ${about.commit}${busy}`);
 
@@ -114,9 +103,7 @@ async function main(): Promise<number> {
     ...idleBlocks.flatMap(idleOutcomes),
   ];
   if (!options.smoke) process.stdout.write(goalsSummary(outcomes, options.markdown));
-  const failed = [...blocks, ...idleBlocks].some(({ results }) =>
-    results.some(({ problem }) => problem !== null)
-  );
+  const failed = [...blocks, ...idleBlocks].some(({ results }) => results.some(({ problem }) => problem !== null));
   return failed ? 1 : 0;
 }
 
@@ -125,9 +112,7 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
   const wanted = options.runtimes;
   if (wanted?.includes("all")) return all;
   const here = `node${process.versions.node.split(".")[0]}`;
-  const extra = all.filter(({ command }) =>
-    options.nodes.includes(command[0]!)
-  );
+  const extra = all.filter(({ command }) => options.nodes.includes(command[0]!));
   const usual = new Set([
     here,
     ...(options.smoke ? [] : ["node24"]),
@@ -140,9 +125,7 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
   for (const key of wanted) {
     if (key !== "node" && !all.some((runtime) => runtime.key === key)) {
       throw new UsageError(
-        `there is no runtime "${key}" here: ${
-          all.map((runtime) => runtime.key).join(", ")
-        }`,
+        `there is no runtime "${key}" here: ${all.map((runtime) => runtime.key).join(", ")}`,
       );
     }
   }
@@ -177,17 +160,13 @@ function makePlan(
     runtimes.map((runtime) => ({
       case_,
       runtime,
-      servers: SERVERS.filter((server) =>
-        wanted(server, runtime) && server.handlers.includes(case_.handler)
-      ),
+      servers: SERVERS.filter((server) => wanted(server, runtime) && server.handlers.includes(case_.handler)),
     }))
   );
   const idle = !cases.includes(IDLE) ? [] : runtimes.map((runtime) => ({
     case_: null,
     runtime,
-    servers: SERVERS.filter((server) =>
-      wanted(server, runtime) && ["tricorn", "own"].includes(server.role)
-    ),
+    servers: SERVERS.filter((server) => wanted(server, runtime) && ["tricorn", "own"].includes(server.role)),
   }));
   return [...loads, ...idle];
 }

@@ -66,9 +66,7 @@ export async function measure(
   for (let round = setup.warmUp ? 0 : 1; round <= setup.rounds; round++) {
     for (const { result, started } of entries) {
       step(
-        `${result.server.title}, ${
-          round === 0 ? "warming up" : `round ${round} of ${setup.rounds}`
-        }`,
+        `${result.server.title}, ${round === 0 ? "warming up" : `round ${round} of ${setup.rounds}`}`,
       );
       if (result.problem !== null) continue;
       const slice = await takeSlice(started, script, setup);

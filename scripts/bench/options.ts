@@ -7,15 +7,11 @@ export const HELP: string = `Usage: npm run bench -- [options]
 
 Measures Tricorn against what else would serve the same application, in turns (A B A B), with wrk.
 
-  --cases LIST      ${
-  [...CASES.map(({ name }) => name), IDLE].join(", ")
-} (default: all)
+  --cases LIST      ${[...CASES.map(({ name }) => name), IDLE].join(", ")} (default: all)
   --runtimes LIST   node (all of the default ones), node20, node24, ..., bun, deno, or all
                     (default: this Node, Node 24 from test/nodes when it is there, --node, bun, deno)
   --only LIST       the servers beside Tricorn, by name or role: own, raw, other,
-                    ${
-  [...new Set(SERVERS.map(({ id }) => id))].slice(2, -1).join(", ")
-}
+                    ${[...new Set(SERVERS.map(({ id }) => id))].slice(2, -1).join(", ")}
   --rounds N        how often each server has its turn (default: 5)
   --seconds S       how long a turn is (default: 2)
   --connections N   (default: 64)
@@ -131,9 +127,7 @@ function parse(words: readonly string[]): Values {
 }
 
 function list(value: string | undefined): string[] | null {
-  return value?.split(",").map((name) => name.trim()).filter((name) =>
-    name !== ""
-  ) ?? null;
+  return value?.split(",").map((name) => name.trim()).filter((name) => name !== "") ?? null;
 }
 
 function number(name: string, value: string, least: number): number {
@@ -154,9 +148,7 @@ function known(
   for (const name of names) {
     if (!all.includes(name)) {
       throw new UsageError(
-        `there is no ${what} ${JSON.stringify(name)}: ${
-          [...new Set(all)].join(", ")
-        }`,
+        `there is no ${what} ${JSON.stringify(name)}: ${[...new Set(all)].join(", ")}`,
       );
     }
   }

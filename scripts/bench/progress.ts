@@ -19,15 +19,9 @@ export class Progress {
   step(what: string, turns: number): void {
     if (this.#terminal) {
       const passed = performance.now() - this.#started;
-      const left = this.#done < 2
-        ? ""
-        : `, ${
-          formatDuration(passed / this.#done * (this.#total - this.#done))
-        } left`;
+      const left = this.#done < 2 ? "" : `, ${formatDuration(passed / this.#done * (this.#total - this.#done))} left`;
       process.stderr.write(
-        `\r\x1b[K${
-          Math.floor(this.#done / this.#total * 100)
-        } %${left}  ${what}`,
+        `\r\x1b[K${Math.floor(this.#done / this.#total * 100)} %${left}  ${what}`,
       );
     }
     this.#done = Math.min(this.#done + turns, this.#total);

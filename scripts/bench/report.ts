@@ -48,8 +48,7 @@ export function outcomesOf({ case_, runtime, results }: Block): Outcome[] {
     const goal = goalOf(runtime.name, case_.name, server.id);
     if (goal === null) return [];
     const { rps, cpu } = compare(tricorn, slices);
-    const verdict = (ratio: Ratio | null): Verdict | null =>
-      ratio === null ? null : judge(ratio.median, goal);
+    const verdict = (ratio: Ratio | null): Verdict | null => ratio === null ? null : judge(ratio.median, goal);
     return [{
       runtime: runtime.key,
       case: case_.name,
@@ -70,9 +69,7 @@ export function idleOutcomes({ runtime, results }: IdleBlock): Outcome[] {
     ({ server, perConnection }) => {
       const own = median(perConnection);
       // Below a tenth of a kilobyte there is only noise, and a growth may even come out negative.
-      const ratio = Number.isNaN(own) || Number.isNaN(tricorn)
-        ? null
-        : Math.max(own, 0.1) / Math.max(tricorn, 0.1);
+      const ratio = Number.isNaN(own) || Number.isNaN(tricorn) ? null : Math.max(own, 0.1) / Math.max(tricorn, 0.1);
       const verdicts = { memory: ratio === null ? null : judge(ratio, 1) };
       return {
         runtime: runtime.key,
@@ -94,9 +91,7 @@ export function blockTable(block: Block, markdown: boolean): string {
     if (problem !== null) {
       return [server.title, "-", "-", "-", `failed: ${problem}`];
     }
-    const ratios = server.id === "tricorn"
-      ? { rps: null, cpu: null }
-      : compare(tricorn, slices);
+    const ratios = server.id === "tricorn" ? { rps: null, cpu: null } : compare(tricorn, slices);
     const outcome = outcomes.find(({ against }) => against === server.id);
     return [
       server.title,
@@ -124,17 +119,14 @@ export function idleTable(block: IdleBlock, markdown: boolean): string {
       return [
         server.title,
         median(perConnection).toFixed(1),
-        `${Math.min(...perConnection).toFixed(1)}-${
-          Math.max(...perConnection).toFixed(1)
-        }`,
+        `${Math.min(...perConnection).toFixed(1)}-${Math.max(...perConnection).toFixed(1)}`,
         (median(before) / 1000).toFixed(0),
         judged ? `<= ${own.server.title}` : "",
         judged ? formatVerdicts(outcomes[0]!.verdicts) : "",
       ];
     },
   );
-  const title =
-    `${IDLE} on ${block.runtime.version}: memory of each of ${block.connections} idle connections`;
+  const title = `${IDLE} on ${block.runtime.version}: memory of each of ${block.connections} idle connections`;
   return heading(title, markdown) + formatTable(IDLE_COLUMNS, rows, markdown);
 }
 
@@ -150,20 +142,12 @@ export function goalsSummary(
   const lines = rest.map(
     ({ runtime, case: name, against, goal, ratios, verdicts }) => {
       const figures = Object.entries(ratios).map(([what, ratio]) =>
-        `${what} ${
-          ratio === null
-            ? "not measured"
-            : `${ratio.toFixed(2)} ${verdicts[what]}`
-        }`
+        `${what} ${ratio === null ? "not measured" : `${ratio.toFixed(2)} ${verdicts[what]}`}`
       );
-      return `${markdown ? "-" : " "} ${runtime} ${name} / ${against}: ${
-        figures.join(", ")
-      } (goal ${goal})\n`;
+      return `${markdown ? "-" : " "} ${runtime} ${name} / ${against}: ${figures.join(", ")} (goal ${goal})\n`;
     },
   );
-  const met = `${
-    outcomes.length - rest.length
-  } of ${outcomes.length} goals met`;
+  const met = `${outcomes.length - rest.length} of ${outcomes.length} goals met`;
   return heading(
     rest.length === 0 ? met : `${met}; not met, or only in part`,
     markdown,
@@ -189,9 +173,7 @@ export function toJson(
       problem,
       rps: finite(median(slices.map(({ rps }) => rps))),
       cpuMicros: finite(median(slices.map(({ cpu }) => cpu))),
-      ...(server.id === "tricorn"
-        ? {}
-        : { ratios: compare(slicesOf(results, "tricorn"), slices) }),
+      ...(server.id === "tricorn" ? {} : { ratios: compare(slicesOf(results, "tricorn"), slices) }),
       slices,
     })),
   }));
@@ -228,9 +210,7 @@ function heading(title: string, markdown: boolean): string {
 
 function formatRatio(ratio: Ratio | null): string {
   if (ratio === null) return "";
-  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${
-    ratio.max.toFixed(2)
-  })`;
+  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`;
 }
 
 function formatVerdicts(verdicts: Outcome["verdicts"]): string {

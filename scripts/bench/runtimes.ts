@@ -21,9 +21,7 @@ export function findRuntimes(
   extraNodes: readonly string[],
 ): RuntimeBinary[] {
   const nodes = join(root, "test/nodes/node_modules");
-  const downloaded = existsSync(nodes)
-    ? readdirSync(nodes).map((name) => join(nodes, name, "bin/node"))
-    : [];
+  const downloaded = existsSync(nodes) ? readdirSync(nodes).map((name) => join(nodes, name, "bin/node")) : [];
   // The first of a major version counts.
   const runtimes: RuntimeBinary[] = [];
   for (
@@ -76,9 +74,7 @@ function findNode(root: string, path: string): RuntimeBinary {
     name: "node",
     key: `node${version.split(".")[0]}`,
     version: `Node ${version}`,
-    command: strips === "true"
-      ? [path]
-      : [path, "--import", join(root, "adapters/strip_types.js")],
+    command: strips === "true" ? [path] : [path, "--import", join(root, "adapters/strip_types.js")],
   };
 }
 

@@ -23,16 +23,13 @@ export class ServerProcess {
       env: { ...inherited, NODE_ENV: "production", NO_COLOR: "1", ...env },
     });
     running.add(this.#child);
-    const keep = (chunk: unknown): void =>
-      void (this.#output = (this.#output + chunk).slice(-4_000));
+    const keep = (chunk: unknown): void => void (this.#output = (this.#output + chunk).slice(-4_000));
     this.#child.stdout!.on("data", keep);
     this.#child.stderr!.on("data", keep);
     this.#child.on("error", (error) => void (this.#exited = error.message));
     this.#child.on("close", (code, signal) => {
       running.delete(this.#child);
-      this.#exited ??= `ended with ${signal ?? code}: ${
-        firstLine(this.#output)
-      }`;
+      this.#exited ??= `ended with ${signal ?? code}: ${firstLine(this.#output)}`;
     });
   }
 

@@ -94,9 +94,7 @@ export function commandOf(
   }
   const app = join(bench, "apps", handler === "hono" ? "hono.ts" : "esgi.ts");
   const checkout = server.id === "baseline" ? baseline! : root;
-  const limits = idle
-    ? ["--keep-alive", "600", "--worker-connections", "0"]
-    : [];
+  const limits = idle ? ["--keep-alive", "600", "--worker-connections", "0"] : [];
   return [
     ...runtime.command,
     join(checkout, "adapters/bin.ts"),

@@ -10,9 +10,7 @@ export function formatTable(
   rows: readonly (readonly string[])[],
   markdown: boolean,
 ): string {
-  const escaped = markdown
-    ? rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")))
-    : rows;
+  const escaped = markdown ? rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|"))) : rows;
   const widths = columns.map(({ title }, index) =>
     Math.max(
       title.length,
@@ -23,9 +21,7 @@ export function formatTable(
   const line = (cells: readonly string[]): string => {
     const padded = columns.map(({ align }, index) => {
       const cell = cells[index] ?? "";
-      return align === "right"
-        ? cell.padStart(widths[index]!)
-        : cell.padEnd(widths[index]!);
+      return align === "right" ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
     });
     return markdown ? `| ${padded.join(" | ")} |` : padded.join("  ").trimEnd();
   };

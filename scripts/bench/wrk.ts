@@ -9,8 +9,7 @@ export interface WrkReport {
   readonly problem: string | null;
 }
 
-export const WRK_MISSING =
-  "wrk is not installed: apt-get install wrk (or https://github.com/wg/wrk)";
+export const WRK_MISSING = "wrk is not installed: apt-get install wrk (or https://github.com/wg/wrk)";
 
 export function hasWrk(): boolean {
   return spawnSync("wrk", ["--version"], { stdio: "ignore" }).error ===
@@ -42,9 +41,7 @@ export function luaScript(case_: Case): string {
   const lines = [
     `wrk.method = ${JSON.stringify(case_.method)}`,
     `wrk.path = ${JSON.stringify(case_.target)}`,
-    ...case_.headers.map(([name, value]) =>
-      `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`
-    ),
+    ...case_.headers.map(([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`),
   ];
   if (case_.body !== "") lines.push(`wrk.body = ${JSON.stringify(case_.body)}`);
   if (case_.pipeline > 1) {

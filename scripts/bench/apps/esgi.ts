@@ -23,5 +23,4 @@ const handlers: Record<Exclude<Handler, "hono">, Application> = {
   },
 };
 
-export const application: Application =
-  handlers[process.env.BENCH_HANDLER as keyof typeof handlers];
+export const application: Application = handlers[process.env.BENCH_HANDLER as keyof typeof handlers];

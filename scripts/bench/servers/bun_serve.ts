@@ -1,9 +1,7 @@
 import { fetchHandler } from "../apps/fetch.ts";
 import { handler, hostname, idle, port } from "./settings.ts";
 
-const fetch = handler === "hono"
-  ? (await import("../apps/hono.ts")).default.fetch
-  : fetchHandler(handler);
+const fetch = handler === "hono" ? (await import("../apps/hono.ts")).default.fetch : fetchHandler(handler);
 
 Bun.serve({
   hostname,

@@ -14,9 +14,7 @@ const bodies: Record<Exclude<Handler, "hono">, string | Uint8Array> = {
 
 const encoder = new TextEncoder();
 const one = makeResponse(bodies[handler as keyof typeof bodies]);
-const many = one.length > 65_536
-  ? one
-  : new Uint8Array(one.length * MOST_AT_ONCE);
+const many = one.length > 65_536 ? one : new Uint8Array(one.length * MOST_AT_ONCE);
 for (let offset = 0; offset < many.length; offset += one.length) {
   many.set(one, offset);
 }
@@ -42,9 +40,7 @@ export class Counter {
 function makeResponse(body: string | Uint8Array): Uint8Array {
   const bytes = typeof body === "string" ? encoder.encode(body) : body;
   const head = encoder.encode(
-    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: ${
-      new Date().toUTCString()
-    }\r\n` +
+    `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: ${new Date().toUTCString()}\r\n` +
       `Content-Length: ${bytes.length}\r\n\r\n`,
   );
   const response = new Uint8Array(head.length + bytes.length);
