@@ -162,25 +162,29 @@ function userOf(authorization: string | undefined): string | undefined {
   }
 }
 
+// What JSON may hold as it is, and a terminal or a reader of lines should not see (observe/text.ts).
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const ALL_UNSAFE_IN_JSON = new RegExp(UNSAFE_IN_JSON.source, "g");
+
 function jsonLine({ environ, status, bytes, duration, aborted }: Request, pid: number, now: number): string {
-  return `${
-    JSON.stringify({
-      time: new Date(now).toISOString(),
-      pid,
-      remote_addr: environ.REMOTE_ADDR || null,
-      user: userOf(environ.HTTP_AUTHORIZATION) ?? null,
-      scheme: environ["esgi.url_scheme"],
-      host: environ.HTTP_HOST ?? null,
-      method: environ.REQUEST_METHOD,
-      target: environ["esgi.target"],
-      protocol: environ.SERVER_PROTOCOL,
-      status,
-      bytes,
-      duration_ms: Math.round(duration * 1000) / 1000,
-      aborted,
-      referer: environ.HTTP_REFERER ?? null,
-      user_agent: environ.HTTP_USER_AGENT ?? null,
-    }).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) =>
-      `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
-  }\n`;
+  const line = JSON.stringify({
+    time: new Date(now).toISOString(),
+    pid,
+    remote_addr: environ.REMOTE_ADDR || null,
+    user: userOf(environ.HTTP_AUTHORIZATION) ?? null,
+    scheme: environ["esgi.url_scheme"],
+    host: environ.HTTP_HOST ?? null,
+    method: environ.REQUEST_METHOD,
+    target: environ["esgi.target"],
+    protocol: environ.SERVER_PROTOCOL,
+    status,
+    bytes,
+    duration_ms: Math.round(duration * 1000) / 1000,
+    aborted,
+    referer: environ.HTTP_REFERER ?? null,
+    user_agent: environ.HTTP_USER_AGENT ?? null,
+  });
+  if (!UNSAFE_IN_JSON.test(line)) return `${line}\n`;
+  const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${line.replace(ALL_UNSAFE_IN_JSON, escape)}\n`;
 }

@@ -10,14 +10,18 @@ export interface TextSink {
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const UNSAFE_OR_QUOTE = /["\\\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
+// Nearly every text is safe, and a search costs half of a replacement that finds nothing.
+const IS_UNSAFE = new RegExp(UNSAFE.source);
+const IS_UNSAFE_OR_QUOTE = new RegExp(UNSAFE_OR_QUOTE.source);
+
 /** `text` on one line, with `\xNN` and `\uNNNN` for what a log must not contain. */
 export function escapeLine(text: string): string {
-  return text.replace(UNSAFE, escaped);
+  return IS_UNSAFE.test(text) ? text.replace(UNSAFE, escaped) : text;
 }
 
 /** The same, fit to stand between double quotes. */
 export function escapeQuoted(text: string): string {
-  return text.replace(UNSAFE_OR_QUOTE, escaped);
+  return IS_UNSAFE_OR_QUOTE.test(text) ? text.replace(UNSAFE_OR_QUOTE, escaped) : text;
 }
 
 function escaped(character: string): string {
