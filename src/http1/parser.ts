@@ -50,11 +50,16 @@ const FAILED = 8;
 
 /** Longer than every registered method (RFC 9110 §16.1). */
 const MAX_METHOD = 64;
-/** Empty lines before a request line; RFC 9112 §2.2 asks for at least one. */
-const MAX_EMPTY_LINES = 8;
+/** A chunk's size and extensions, without CRLF. */
 const MAX_CHUNK_LINE = 4096;
-/** Chunk extensions of one message; without a bound they carry data that no body limit sees. */
-const MAX_EXTENSIONS = 16_384;
+/** What the chunk lines of a message may cost more than {@link CHUNK_ALLOWANCE} each and twice the data they frame. */
+const MAX_EXCESS = 16_384;
+const CHUNK_ALLOWANCE = 16;
+const TOO_LONG_CHUNK_LINE = "chunk sizes or extensions are too long (RFC 9112 §7.1.1)";
+/** Far above every body, and far below where doubles lose count. */
+const MAX_CHUNK_SIZE = 2 ** 48;
+/** A transfer coding, in lower case; only chunked may not have parameters (RFC 9112 §7, §7.1). */
+const CODING = /^(?!chunked[ \t]*;)[!#$%&'*+\-.^_`|~0-9a-z]+(?:[ \t]*;[^,]*)?$/;
 /** How much of a buffer is decoded at a time: a usual head at once, a body behind it hardly. */
 const WINDOW = 2048;
 
@@ -65,7 +70,8 @@ const FORBIDDEN_TRAILERS = new Set(
   ("transfer-encoding content-length host trailer te connection keep-alive proxy-connection upgrade expect max-forwards " +
     "cache-control pragma range if-match if-none-match if-modified-since if-unmodified-since if-range authorization " +
     "proxy-authorization proxy-authenticate www-authenticate cookie set-cookie content-encoding content-type " +
-    "content-range forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip").split(" "),
+    "content-range forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-forwarded-ssl " +
+    "x-forwarded-protocol x-real-ip").split(" "),
 );
 
 const NOTHING = new Uint8Array(0);
@@ -115,7 +121,6 @@ export class RequestParser {
   #text = "";
   #textStart = 0;
   #textEnd = 0;
-  #emptyLines = 0;
   #headSize = 0;
   #seenLow = 0;
   #seenHigh = 0;
@@ -128,7 +133,7 @@ export class RequestParser {
   #upgradeField: string | null = null;
   #remaining = 0;
   #received = 0;
-  #extensions = 0;
+  #excess = 0;
 
   constructor(limits: Limits, decode: (bytes: Uint8Array, start: number, end: number) => string) {
     this.#limits = limits;
@@ -147,6 +152,7 @@ export class RequestParser {
 
   /** Adds bytes. They are not copied while they can be parsed at once: see {@link keep}. */
   push(bytes: Uint8Array): void {
+    if (this.#state === FAILED) return;
     if (this.#position === this.#end) {
       this.#bytes = bytes;
       this.#position = 0;
@@ -228,7 +234,6 @@ export class RequestParser {
             break;
           case MESSAGE_END:
             this.#state = REQUEST_LINE;
-            this.#emptyLines = 0;
             this.#headSize = 0;
             return END;
           default:
@@ -239,6 +244,8 @@ export class RequestParser {
       if (!(error instanceof RemoteProtocolError)) throw error;
       this.#state = FAILED;
       this.error = error;
+      this.#position = this.#end;
+      this.keep();
       return REFUSED;
     }
   }
@@ -281,7 +288,6 @@ export class RequestParser {
     while (this.#position < end && bytes[this.#position] === CR) {
       if (this.#position + 1 === end) return false;
       if (bytes[this.#position + 1] !== LF) this.#refuse(400, "bare CR before the request line (RFC 9112 §2.2)");
-      if (++this.#emptyLines > MAX_EMPTY_LINES) this.#refuse(400, "too many empty lines before the request line");
       this.#position += 2;
     }
     const start = this.#position;
@@ -365,7 +371,7 @@ export class RequestParser {
         if (++i === end) return this.#partialField(start);
         byte = bytes[i]!;
       }
-      if (byte !== COLON || i === start) this.#badName(byte, i === start);
+      if (byte !== COLON || i === start) this.#badName(start, i);
       const nameEnd = i;
       do {
         if (++i === end) return this.#partialField(start);
@@ -376,14 +382,14 @@ export class RequestParser {
         if (++i === end) return this.#partialField(start);
         byte = bytes[i]!;
       }
-      if (byte !== CR) this.#refuse(400, "a control character in a field value (RFC 9110 §5.5)");
-      if (i - start > limits.fieldSize) this.#refuse(431, "a field is longer than limit_request_field_size");
+      if (byte !== CR) this.#badValue(start, i);
+      const size = i - start;
+      if (size > limits.fieldSize || this.#headSize + size + 2 > limits.head) this.#tooLong(size);
       if (i + 1 === end) return false;
       if (bytes[i + 1] !== LF) this.#refuse(400, "bare CR in a field value (RFC 9112 §2.2)");
       let valueEnd = i;
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-      this.#headSize += i + 2 - start;
-      if (this.#headSize > limits.head) this.#refuse(431, "the head is longer than limit_request_head");
+      this.#headSize += size + 2;
       const count = fields.length;
       if (count >= limits.fields) this.#refuse(431, "more fields than limit_request_fields");
       const name = names.intern(bytes, start, nameEnd, hash);
@@ -402,21 +408,46 @@ export class RequestParser {
   }
 
   /** Looks at what is there of an unfinished field line, so that an endless one ends. */
-  #partialField(start: number): false {
-    const size = this.#end - start;
-    if (size > this.#limits.fieldSize) this.#refuse(431, "a field is longer than limit_request_field_size");
-    if (this.#headSize + size > this.#limits.head) this.#refuse(431, "the head is longer than limit_request_head");
+  #partialField(start: number, end: number = this.#end): false {
+    const size = end - start;
+    if (size > this.#limits.fieldSize || this.#headSize + size > this.#limits.head) this.#tooLong(size);
     return false;
   }
 
-  #badName(byte: number, first: boolean): never {
-    if (first && (byte === SP || byte === HTAB)) {
-      this.#refuse(400, "a field line starts with white space: obsolete line folding (RFC 9112 §5.2)");
-    }
+  /** Names the limit that is passed first. */
+  #tooLong(size: number): never {
+    const { fieldSize, head } = this.#limits;
+    this.#refuse(
+      431,
+      size > fieldSize && this.#headSize + fieldSize <= head
+        ? "a field is longer than limit_request_field_size"
+        : "the head is longer than limit_request_head",
+    );
+  }
+
+  #badName(start: number, i: number): never {
+    // First the limits, as for a line that comes byte by byte: one input has one answer.
+    this.#partialField(start, i);
+    const byte = this.#bytes[i]!;
     if (byte === SP || byte === HTAB) {
-      this.#refuse(400, "white space between a field name and its colon (RFC 9112 §5.1)");
+      this.#refuse(
+        400,
+        i === start
+          ? "a field line starts with white space: obsolete line folding (RFC 9112 §5.2)"
+          : "white space between a field name and its colon (RFC 9112 §5.1)",
+      );
     }
     this.#refuse(400, byte === LF ? "bare LF in the fields (RFC 9112 §2.2)" : "malformed field name (RFC 9110 §5.1)");
+  }
+
+  #badValue(start: number, i: number): never {
+    this.#partialField(start, i);
+    this.#refuse(
+      400,
+      this.#bytes[i] === LF
+        ? "bare LF in a field value (RFC 9112 §2.2)"
+        : "a control character in a field value (RFC 9110 §5.5)",
+    );
   }
 
   /** Notes what a field means to the protocol, and whether it came before. */
@@ -477,15 +508,16 @@ export class RequestParser {
     if (this.#connectionField !== null) this.#connection(this.#connectionField, http11);
     this.upgrade = this.#upgradeField !== null && http11 && this.#connectionField !== null &&
         hasToken(this.#connectionField, "upgrade")
-      ? this.#upgradeField.split(",").map((protocol) => protocol.trim()).filter((protocol) => protocol !== "")
+      ? members(this.#upgradeField)
       : null;
     this.expectContinue = false;
     if (this.#expectField !== null) {
       // RFC 9110 §10.1.1: 100-continue is the only expectation there is; in HTTP/1.0 it is ignored.
-      if (this.#expectField.toLowerCase() !== "100-continue") {
+      const expectations = members(this.#expectField.toLowerCase());
+      if (expectations.some((expectation) => expectation !== "100-continue")) {
         this.#refuse(417, "unknown expectation (RFC 9110 §10.1.1)");
       }
-      this.expectContinue = http11;
+      this.expectContinue = http11 && expectations.length > 0;
     }
     this.#frame(http11);
   }
@@ -510,7 +542,7 @@ export class RequestParser {
       if (!http11) this.#refuse(400, "Transfer-Encoding in an HTTP/1.0 request (RFC 9112 §6.1)");
       if (coding.toLowerCase() !== "chunked") this.#badCoding(coding.toLowerCase());
       this.chunked = true;
-      this.#extensions = 0;
+      this.#excess = 0;
       this.#state = CHUNK_SIZE;
     } else if (length !== null) {
       if (!/^\d+$/.test(length)) this.#refuse(400, "malformed Content-Length (RFC 9110 §8.6)");
@@ -522,14 +554,20 @@ export class RequestParser {
       this.#remaining = size;
       if (size > 0) this.#state = FIXED_BODY;
     }
+    if (this.#state !== MESSAGE_END && this.method === "TRACE") {
+      this.#refuse(400, "a TRACE request with content (RFC 9110 §9.3.8)");
+    }
   }
 
+  /** Says what is wrong with a Transfer-Encoding (in lower case) that is not `chunked`. */
   #badCoding(value: string): never {
-    const codings = value.split(",").map((coding) => coding.trim());
-    const malformed = codings.some((coding) => !/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(coding));
-    // chunked twice, or not last, cannot be framed (RFC 9112 §6.1, §6.3); another coding is merely not known here.
-    if (malformed || codings.indexOf("chunked") !== codings.lastIndexOf("chunked")) {
+    // Empty members, which other lists may have (RFC 9110 §5.6.1), are refused: readers of this field differ about them.
+    const codings = value.split(",").map(trimmed);
+    if (codings.some((coding) => !CODING.test(coding))) {
       this.#refuse(400, "malformed Transfer-Encoding (RFC 9112 §6.1)");
+    }
+    if (codings.indexOf("chunked") !== codings.lastIndexOf("chunked")) {
+      this.#refuse(400, "chunked more than once (RFC 9112 §6.1)");
     }
     if (codings.includes("chunked") && codings.at(-1) !== "chunked") {
       this.#refuse(400, "chunked is not the last transfer coding (RFC 9112 §6.3)");
@@ -540,8 +578,8 @@ export class RequestParser {
   /** chunk-size [ chunk-ext ] CRLF (RFC 9112 §7.1). */
   #chunkLine(): boolean {
     const bytes = this.#bytes;
-    const end = this.#end;
     const start = this.#position;
+    const end = Math.min(this.#end, start + MAX_CHUNK_LINE + 2);
     let i = start;
     let size = 0;
     while (i < end) {
@@ -549,24 +587,20 @@ export class RequestParser {
       if (digit === 255) break;
       size = size * 16 + digit;
       // Checked at each digit, so that it never grows to where doubles lose count.
-      if (size > Number.MAX_SAFE_INTEGER / 16 || i - start > 32) {
-        this.#refuse(413, "a chunk is larger than any body may be");
-      }
+      if (size > MAX_CHUNK_SIZE) this.#refuse(413, "a chunk is larger than any body may be");
       i++;
     }
     if (i === end) return this.#partialChunkLine(start);
     if (i === start) this.#refuse(400, "malformed chunk size (RFC 9112 §7.1)");
-    const sizeEnd = i;
     if (bytes[i] !== CR) {
-      i = this.#chunkExtensions(i);
+      i = this.#chunkExtensions(i, end);
       if (i < 0) return this.#partialChunkLine(start);
     }
-    if (i + 1 >= end) return this.#partialChunkLine(start);
+    if (i + 1 === end) return this.#partialChunkLine(start);
     if (bytes[i + 1] !== LF) this.#refuse(400, "bare CR after a chunk size (RFC 9112 §2.2)");
-    this.#extensions += i - sizeEnd;
-    if (i - start > MAX_CHUNK_LINE || this.#extensions > MAX_EXTENSIONS) {
-      this.#refuse(400, "chunk extensions are too long (RFC 9112 §7.1.1)");
-    }
+    // Extensions, and zeros before a size, carry bytes that no body limit sees (RFC 9112 §7.1.1).
+    this.#excess = Math.max(0, this.#excess + i - start - CHUNK_ALLOWANCE - 2 * size);
+    if (this.#excess > MAX_EXCESS) this.#refuse(400, TOO_LONG_CHUNK_LINE);
     this.#position = i + 2;
     if (size === 0) {
       this.#headSize = 0;
@@ -582,7 +616,7 @@ export class RequestParser {
   }
 
   #partialChunkLine(start: number): false {
-    if (this.#end - start > MAX_CHUNK_LINE) this.#refuse(400, "chunk extensions are too long (RFC 9112 §7.1.1)");
+    if (this.#end - start >= MAX_CHUNK_LINE + 2) this.#refuse(400, TOO_LONG_CHUNK_LINE);
     return false;
   }
 
@@ -590,9 +624,8 @@ export class RequestParser {
    * *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) from `i` on: the index of the CR behind it, or -1 when
    * the line is not complete.
    */
-  #chunkExtensions(i: number): number {
+  #chunkExtensions(i: number, end: number): number {
     const bytes = this.#bytes;
-    const end = this.#end;
     const skipSpace = (): void => {
       while (i < end && (bytes[i] === SP || bytes[i] === HTAB)) i++;
     };
@@ -638,5 +671,23 @@ export class RequestParser {
 
 /** True when the comma-separated `list` contains `token` (in lower case), in any case. */
 export function hasToken(list: string, token: string): boolean {
-  return list.split(",").some((member) => member.trim().toLowerCase() === token);
+  return list.split(",").some((member) => trimmed(member).toLowerCase() === token);
+}
+
+/** The members of a comma-separated list; empty ones are ignored (RFC 9110 §5.6.1.2). */
+function members(list: string): string[] {
+  return list.split(",").map(trimmed).filter((member) => member !== "");
+}
+
+/** Without the SP and HTAB around it; trim() would take obs-text too, and a regular expression quadratic time. */
+function trimmed(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === SP || code === HTAB;
 }

@@ -54,7 +54,7 @@ export function checkAuthority(text: string, where: string): void {
   const literal = match?.[1];
   const port = match?.[2];
   const valid = match !== null && (literal === undefined || isIPv6(literal) || IP_FUTURE.test(literal)) &&
-    (port === undefined || (port.length <= 5 && Number(port) <= 65_535)) && (text === "" || !text.startsWith(":"));
+    (port === undefined || Number(port) <= 65_535) && (text === "" || !text.startsWith(":"));
   if (!valid) bad(`malformed host in ${where} (RFC 9110 §7.2)`);
 }
 
@@ -63,7 +63,7 @@ export function isIPv6(text: string): boolean {
   let groups = text.split(":");
   const tail = groups.at(-1)!;
   if (tail.includes(".")) {
-    if (!/^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$/.test(tail) || tail.endsWith(".")) return false;
+    if (!/^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/.test(tail) || tail.endsWith(".")) return false;
     groups = [...groups.slice(0, -1), "0", "0"];
   }
   const gap = text.indexOf("::");
