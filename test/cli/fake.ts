@@ -77,6 +77,7 @@ export class FakeRuntime implements Runtime {
   readonly name = "memory";
   readonly version = "1";
   readonly reusesReadBuffers = false;
+  readonly cheapSignals = true;
   readonly open = new Set<string>();
   readonly faults = new Map<string, ListenFault>();
   lastOptions: Parameters<Runtime["listen"]>[1] | null = null;
