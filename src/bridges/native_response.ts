@@ -6,6 +6,7 @@ import type { Body } from "../esgi/body.ts";
 import type { Environ, Header } from "../esgi/environ.ts";
 import { knownBodyOf } from "./light_stream.ts";
 import { partsOf } from "./native_parts.ts";
+import { holdsContent } from "./native_weight.ts";
 import { endToEnd, sendKnown, sendStream, statusLine } from "./reply.ts";
 
 /** Replies with `response`: a native one, or one of another library that has its shape. */
@@ -25,6 +26,12 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   const pairs: Header[] = [];
   for (const pair of response.headers) pairs.push(pair);
   const sent = endToEnd(pairs);
+  if (holdsContent(response)) {
+    return response.bytes().then((bytes) => {
+      const typed = sent.some((pair) => pair[0] === "content-type");
+      return sendKnown(environ, startResponse, line, typed || !isText(bytes) ? sent : [...sent, TEXT], bytes);
+    });
+  }
   const body = response.body;
   if (body === null || body === undefined) return sendKnown(environ, startResponse, line, sent, null);
   const known = knownBodyOf(body)?.take() ?? null;
@@ -32,6 +39,22 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   if (environ.REQUEST_METHOD === "HEAD") return sendStream(environ, startResponse, line, sent, body);
   startResponse(line, sent);
   return readAhead(body.getReader());
+}
+
+// Bun adds the Content-Type of a string only when its own server sends it, and does not tell strings from bytes.
+const TEXT: Header = ["content-type", "text/plain;charset=UTF-8"];
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function isText(bytes: Uint8Array): boolean {
+  let i = 0;
+  while (i < bytes.length && bytes[i]! < 0x80) i++;
+  if (i === bytes.length) return true;
+  try {
+    utf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // How many microtasks a read of what is there already may take: one to four in Node, Deno and Bun.
