@@ -29,6 +29,9 @@ export async function load(url, context, nextLoad) {
   if (!/^file:.*\.m?ts$/.test(url.replace(/[?#].*$/, ""))) return nextLoad(url, context);
   swc ??= (await import("@swc/wasm-typescript")).default;
   const source = await readFile(fileURLToPath(url.replace(/[?#].*$/, "")), "utf8");
-  const { code } = swc.transformSync(source, { mode: "strip-only", filename: fileURLToPath(url.replace(/[?#].*$/, "")) });
+  const { code } = swc.transformSync(source, {
+    mode: "strip-only",
+    filename: fileURLToPath(url.replace(/[?#].*$/, "")),
+  });
   return { format: "module", source: code, shortCircuit: true };
 }

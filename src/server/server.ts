@@ -121,11 +121,12 @@ export class Server {
     for (const session of this.#sessions) session.drain();
     if (this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
+        const limit = this.settings.graceful_timeout;
+        const timer = limit === 0 ? undefined : setTimeout(() => {
           this.notice("warning", `${this.#sessions.size} connections were cut after graceful_timeout`);
           for (const session of this.#sessions) session.destroy();
           resolve();
-        }, this.settings.graceful_timeout * 1000);
+        }, limit * 1000);
         this.#whenEmpty = () => {
           clearTimeout(timer);
           resolve();

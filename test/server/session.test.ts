@@ -1,0 +1,326 @@
+// The session's logic without sockets: clocks, back-pressure, and what follows what. test/runtimes/ has the real ones.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { resolveSettings } from "../../src/config/settings.ts";
+import type { Application } from "../../src/esgi/application.ts";
+import { EventBus, type Events } from "../../src/observe/events.ts";
+import { type MemoryClient, MemoryRuntime } from "../../src/runtime/memory.ts";
+import { Server } from "../../src/server/server.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const hello: Application = (_environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return "hello";
+};
+
+const cleanups: (() => void)[] = [];
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance", "Date", "setTimeout", "clearTimeout"] });
+});
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+  vi.useRealTimers();
+});
+
+async function serve(application: Application, options: Parameters<typeof resolveSettings>[0] = {}) {
+  const runtime = new MemoryRuntime();
+  const events = new EventBus();
+  const faults: Events["fault"][] = [];
+  const refused: Events["refused"][] = [];
+  events.on("fault", (fault) => faults.push(fault));
+  events.on("refused", (refusal) => refused.push(refusal));
+  const server = new Server(application, runtime, resolveSettings(options), events);
+  await server.listen({ kind: "tcp", host: "192.0.2.2", port: 80 }, { backlog: 1 });
+  cleanups.push(() => server.close());
+  /** Lets `seconds` pass, tick by tick. */
+  const pass = (seconds: number): void => {
+    for (let at = 0; at <= seconds * 1000; at += 250) {
+      vi.advanceTimersByTime(250);
+      runtime.tick();
+    }
+  };
+  return { runtime, server, faults, refused, pass };
+}
+
+/** Lets promises settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+const status = (client: MemoryClient): string => client.received.slice(0, 12);
+
+describe("clocks", () => {
+  it("header_timeout: a connection that sends nothing is closed without an answer", async () => {
+    const { runtime, pass } = await serve(hello, { header_timeout: 5 });
+    const client = runtime.connect();
+    pass(4);
+    expect(client.ended).toBe(false);
+    pass(2);
+    expect(client.ended).toBe(true);
+    expect(client.received).toBe("");
+  });
+
+  it("header_timeout: a head that trickles in gets 408, however busy it looks", async () => {
+    const { runtime, pass, refused } = await serve(hello, { header_timeout: 5 });
+    const client = runtime.connect();
+    for (const character of "GET / HTTP") {
+      void client.send(character);
+      pass(0.5);
+    }
+    expect(status(client)).toBe("HTTP/1.1 408");
+    expect(client.ended).toBe(true);
+    expect(refused).toHaveLength(1);
+  });
+
+  it("keepalive: an idle connection is closed after it, and not before", async () => {
+    const { runtime, pass } = await serve(hello, { keepalive: 10, header_timeout: 1 });
+    const client = runtime.connect();
+    void client.send(GET);
+    pass(9);
+    expect(client.ended).toBe(false);
+    void client.send(GET);
+    pass(9);
+    expect(client.ended).toBe(false);
+    pass(2);
+    expect(client.ended).toBe(true);
+  });
+
+  it("keepalive 0 is no limit, as everywhere", async () => {
+    const { runtime, pass } = await serve(hello, { keepalive: 0 });
+    const client = runtime.connect();
+    void client.send(GET);
+    pass(600);
+    expect(client.ended).toBe(false);
+  });
+
+  it("body_timeout: a body that stops gets 408 while the application waits for it", async () => {
+    const { runtime, pass } = await serve(async (environ, startResponse) => {
+      const body = await environ["esgi.input"].text();
+      startResponse("200 OK", []);
+      return body;
+    }, { body_timeout: 5 });
+    const client = runtime.connect();
+    void client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    await settle();
+    pass(4);
+    void client.send("a");
+    await settle();
+    pass(4);
+    expect(client.received).toBe("");
+    pass(2);
+    await settle();
+    expect(status(client)).toBe("HTTP/1.1 408");
+    expect(client.ended).toBe(true);
+  });
+
+  it("body_timeout does not run while the application is busy with something else", async () => {
+    let answer = (): void => {};
+    const { runtime, pass } = await serve(async (_environ, startResponse) => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      startResponse("200 OK", []);
+      return "late";
+    }, { body_timeout: 1, header_timeout: 1, keepalive: 1 });
+    const client = runtime.connect();
+    void client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    pass(60);
+    expect(client.closed).toBe(false);
+    answer();
+    await settle();
+    expect(status(client)).toBe("HTTP/1.1 200");
+  });
+
+  it("write_timeout: a client that reads nothing is given up, and the body closed", async () => {
+    let closed = 0;
+    const body = {
+      *[Symbol.iterator]() {
+        for (;;) yield new Uint8Array(65_536);
+      },
+      close() {
+        closed++;
+      },
+    };
+    const { runtime, pass } = await serve((_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return body;
+    }, { write_timeout: 5 });
+    const client = runtime.connect();
+    client.stalled = true;
+    void client.send(GET);
+    const before = client.received.length;
+    pass(4);
+    expect(client.closed).toBe(false);
+    expect(client.received.length).toBe(before);
+    pass(2);
+    await settle();
+    expect(client.closed).toBe(true);
+    expect(closed).toBe(1);
+  });
+
+  it("a last response is waited for, but not for ever", async () => {
+    const { runtime, pass } = await serve(hello);
+    const client = runtime.connect();
+    void client.send("nonsense\r\n");
+    expect(status(client)).toBe("HTTP/1.1 400");
+    expect(client.ended).toBe(true);
+    expect(client.closed).toBe(false);
+    pass(6);
+    expect(client.closed).toBe(true);
+  });
+});
+
+describe("pipelining", () => {
+  it("answers in order and in one write when the application is synchronous", async () => {
+    const { runtime } = await serve((environ, startResponse) => {
+      startResponse("200 OK", []);
+      return environ.PATH_INFO;
+    });
+    const client = runtime.connect();
+    void client.send(["/a", "/b", "/c"].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
+    expect(client.received.match(/\/[abc]$|\/[abc](?=HTTP)/g)).toEqual(["/a", "/b", "/c"]);
+  });
+
+  it("a client that reads nothing gets no further request handled", async () => {
+    let calls = 0;
+    const { runtime } = await serve((_environ, startResponse) => {
+      calls++;
+      startResponse("200 OK", []);
+      return new Uint8Array(100_000);
+    });
+    const client = runtime.connect();
+    client.stalled = true;
+    void client.send(GET.repeat(50));
+    expect(calls).toBe(1);
+    client.drain();
+    await settle();
+    expect(calls).toBe(50);
+  });
+});
+
+describe("back-pressure of the request body", () => {
+  it("reading stops at the bound and goes on as the application reads", async () => {
+    let read = (): Promise<Uint8Array> => Promise.reject(new Error("not yet called"));
+    let total = 0;
+    const { runtime } = await serve(async (environ, startResponse) => {
+      const input = environ["esgi.input"];
+      await new Promise<void>((done) => {
+        read = async () => {
+          const chunk = await input.read();
+          total += chunk.length;
+          if (chunk.length === 0) done();
+          return chunk;
+        };
+      });
+      startResponse("200 OK", []);
+      return String(total);
+    });
+    const client = runtime.connect();
+    void client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    let sent = 0;
+    let stopped = false;
+    const upload = (async () => {
+      for (; sent < 1_000_000; sent += 10_000) await client.send(new Uint8Array(10_000));
+      stopped = true;
+    })();
+    await settle();
+    expect(sent).toBeLessThan(200_000);
+    for (let i = 0; i < 500 && total < 1_000_000; i++) {
+      await read();
+      await settle();
+    }
+    await read();
+    await upload;
+    await settle();
+    expect(stopped).toBe(true);
+    expect(client.received).toMatch(/\r\n\r\n1000000$/);
+  });
+});
+
+describe("drain", () => {
+  it("closes idle connections, answers the others with Connection: close, and resolves", async () => {
+    let answer = (): void => {};
+    const { runtime, server } = await serve(async (_environ, startResponse) => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      startResponse("200 OK", []);
+      return "late";
+    });
+    const fresh = runtime.connect();
+    const busy = runtime.connect();
+    void busy.send(GET);
+    const drained = server.drain();
+    await settle();
+    await vi.advanceTimersByTimeAsync(20);
+    expect(fresh.ended).toBe(true);
+    expect(busy.ended).toBe(false);
+    expect(() => runtime.connect()).toThrow("refused");
+    answer();
+    await settle();
+    expect(busy.received).toContain("Connection: close");
+    fresh.end();
+    busy.end();
+    await drained;
+    expect(server.connections).toBe(0);
+  });
+
+  it("cuts what is left after graceful_timeout", async () => {
+    const { runtime, server } = await serve(() => new Promise(() => {}), { graceful_timeout: 3 });
+    const client = runtime.connect();
+    void client.send(GET);
+    const drained = server.drain();
+    await vi.advanceTimersByTimeAsync(2900);
+    expect(client.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    await drained;
+    expect(client.closed).toBe(true);
+  });
+});
+
+describe("faults of the application", () => {
+  it("a throw is 500, tells nothing of itself, and the connection goes on", async () => {
+    const { runtime, faults } = await serve((environ, startResponse) => {
+      if (environ.PATH_INFO === "/bad") throw new Error("secret");
+      return hello(environ, startResponse);
+    });
+    const client = runtime.connect();
+    void client.send("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(status(client)).toBe("HTTP/1.1 500");
+    expect(client.received).not.toContain("secret");
+    expect(faults).toHaveLength(1);
+    void client.send(GET);
+    expect(client.received).toContain("hello");
+  });
+
+  it("too few bytes close the connection, too many are cut, and both are reported", async () => {
+    const { runtime, faults } = await serve((environ, startResponse) => {
+      startResponse("200 OK", [["Content-Length", "4"]]);
+      return environ.PATH_INFO === "/few" ? "ab" : "abcdef";
+    });
+    const many = runtime.connect();
+    void many.send(GET);
+    expect(many.received).toMatch(/\r\n\r\nabcd$/);
+    expect(many.ended).toBe(false);
+    const few = runtime.connect();
+    void few.send("GET /few HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(few.received).toMatch(/\r\n\r\nab$/);
+    expect(few.ended).toBe(true);
+    expect(faults).toHaveLength(2);
+  });
+
+  it("a body that fails after its head cuts the connection, so that nobody takes it for whole", async () => {
+    const { runtime, faults } = await serve((_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return (function* () {
+        yield "a";
+        throw new Error("broken");
+      })();
+    });
+    const client = runtime.connect();
+    void client.send(GET);
+    expect(client.received).not.toContain("\r\n0\r\n");
+    expect(client.closed).toBe(true);
+    expect(faults).toHaveLength(1);
+  });
+});
