@@ -6,7 +6,7 @@ import type { Field } from "./names.ts";
 
 /** What a checked head means for the connection; filled by {@link readHead}. */
 export interface ResponseHead {
-  /** The status code: 100 to 599. */
+  /** The status code: 101, 103 (for early hints), or 200 to 599. */
   status: number;
   /** The status line and the fields, each with its CRLF; without Date, framing and Connection, which are the server's. */
   headText: string;
@@ -33,12 +33,12 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   ["transfer-encoding", DROPPED],
   ["keep-alive", DROPPED],
   ["proxy-connection", DROPPED],
-  ["proxy-authenticate", PLAIN],
   ["te", DROPPED],
   ["trailer", DROPPED],
 ]);
 
-const STATUS = /^[1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+// Of 1xx only what an application may answer with: a client waits on after the others (RFC 9110 §15.2).
+const STATUS = /^(?:10[13]|[2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const TOKEN_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Everything but HTAB, visible ASCII, SP and obs-text (RFC 9110 §5.5).
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
@@ -114,7 +114,9 @@ export function readHead(status: string, fields: readonly Field[], head: Respons
         if (/(?:^|[\s,])close(?:$|[\s,])/i.test(value)) head.wantsClose = true;
         continue;
       case UPGRADE:
-        if (code !== 101) continue;
+        // RFC 9110 §15.5.22: 426 must say which protocol, and RFC 9110 §7.8 that this is of the connection.
+        if (code === 426) line += "Connection: Upgrade\r\n";
+        else if (code !== 101) continue;
         break;
       case DROPPED:
         continue;
@@ -145,10 +147,11 @@ export function isBodyless(status: number): boolean {
   return status === 204 || status === 304 || status === 205 || status < 200;
 }
 
-/** The whole answer of a server that refuses a request itself. */
+/** The whole answer of a server that refuses a request itself. Its text is ASCII, whatever `reason` quotes. */
 export function refusal(status: RefusalStatus, reason: string, date: string): string {
   const phrase = REASONS[status];
-  const body = `${status} ${phrase}: ${reason}\n`;
+  const text = reason.replaceAll("§", "section ").replace(/[^\x20-\x7e]/g, "?");
+  const body = `${status} ${phrase}: ${text}\n`;
   const allow = status === 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n" : "";
   const retry = status === 503 ? "Retry-After: 1\r\n" : "";
   return `HTTP/1.1 ${status} ${phrase}\r\n${date}${allow}${retry}Content-Type: text/plain\r\n` +
