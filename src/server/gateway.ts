@@ -266,8 +266,10 @@ export class Exchange implements response.ResponseHead {
   sent = false;
   /** The response is complete, or given up. */
   done = false;
-  /** The client has left, or the connection broke. */
+  /** The connection is gone. */
   gone = false;
+  /** The client has ended its side, or is gone. */
+  left = false;
   /** The whole request has been received. */
   requestComplete: boolean;
   /** The client waits for 100 Continue before it sends the body. */
@@ -301,7 +303,7 @@ export class Exchange implements response.ResponseHead {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.gone) this.#controller.abort(new DOMException("the client has left", "AbortError"));
+      if (this.left) this.#controller.abort(new DOMException("the client has left", "AbortError"));
     }
     return this.#controller.signal;
   }
@@ -644,6 +646,7 @@ export class Exchange implements response.ResponseHead {
 
   /** The client has ended its side: it may still read, so only the signal tells. */
   leave(): void {
+    this.left = true;
     if (this.#controller !== null && !this.#controller.signal.aborted) {
       this.#controller.abort(new DOMException("the client has left", "AbortError"));
     }

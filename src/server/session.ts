@@ -293,7 +293,7 @@ export class Session implements ConnectionHandler, InputSource {
         message: "the application failed on an upgraded connection",
         environ: exchange.environ,
       });
-    }).finally(() => tunnel.end());
+    }).finally(() => this.#close());
   }
 
   /** Closes when nothing is lost by it; else says `Connection: close` with the response in flight. */
@@ -524,7 +524,7 @@ export class Session implements ConnectionHandler, InputSource {
       this.#clock = LINGERING;
       this.#deadline = this.server.afterMilliseconds(LINGER);
     };
-    const wait = this.#connection.end();
+    const wait = this.#tunnel === null ? this.#connection.end() : this.#tunnel.leave();
     if (wait === undefined) {
       linger();
     } else {

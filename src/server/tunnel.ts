@@ -12,6 +12,8 @@ export class Tunnel implements Duplex {
   readonly #input: InputBuffer = new InputBuffer(this);
   readonly #controller = new AbortController();
   #ended = false;
+  /** Settles when all that was written before the end has gone. */
+  #flushed: void | Promise<void> = undefined;
   #paused: Promise<void> | null = null;
   #resume: (() => void) | null = null;
 
@@ -36,7 +38,7 @@ export class Tunnel implements Duplex {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#connection.end();
+    this.#flushed = this.#connection.end();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -62,6 +64,14 @@ export class Tunnel implements Duplex {
     if (!this.#input.ended) this.#input.fail(new InputError("disconnected", "the connection broke"));
     this.#controller.abort(new DOMException("the connection has closed", "AbortError"));
     this.#resume?.();
+  }
+
+  /** The application has no more use for it. Settles as {@link Connection.end} does. */
+  leave(): void | Promise<void> {
+    this.end();
+    this.#resume?.();
+    this.#resume = null;
+    return this.#flushed;
   }
 
   /** The application has taken what was here. */
