@@ -181,7 +181,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   "/kind/file": (environ, startResponse) => {
     startResponse("200 OK", [["Content-Type", "application/octet-stream"]]);
-    const blob = new Blob(["from ", "a file"]);
+    const blob = new Blob(["from a file"]);
     return environ["esgi.file_wrapper"]!(blob.stream());
   },
   "/kind/promise": async (_, startResponse) => {
