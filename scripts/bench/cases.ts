@@ -21,10 +21,7 @@ export interface Case {
 const BROWSER: Case["headers"] = [
   ["Connection", "keep-alive"],
   ["Cache-Control", "max-age=0"],
-  [
-    "sec-ch-ua",
-    '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"',
-  ],
+  ["sec-ch-ua", '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"'],
   ["sec-ch-ua-mobile", "?0"],
   ["sec-ch-ua-platform", '"Linux"'],
   ["Upgrade-Insecure-Requests", "1"],
@@ -32,10 +29,7 @@ const BROWSER: Case["headers"] = [
     "User-Agent",
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
   ],
-  [
-    "Accept",
-    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-  ],
+  ["Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"],
   ["Sec-Fetch-Site", "same-origin"],
   ["Sec-Fetch-Mode", "navigate"],
   ["Sec-Fetch-User", "?1"],

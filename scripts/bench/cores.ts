@@ -11,17 +11,13 @@ export interface Pins {
 }
 
 export function choosePins(): Pins {
-  const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(
-    readFileSync("/proc/self/status", "utf8"),
-  )?.[1] ?? "0";
+  const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
   const [first, second] = parseCpuList(allowed);
   const none = { server: [], load: [] };
   if (second === undefined) {
     return { ...none, described: "one core for the server and wrk" };
   }
-  if (
-    spawnSync("taskset", ["--version"], { stdio: "ignore" }).error !== undefined
-  ) {
+  if (spawnSync("taskset", ["--version"], { stdio: "ignore" }).error !== undefined) {
     return { ...none, described: "not pinned to cores (no taskset)" };
   }
   return {

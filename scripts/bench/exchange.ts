@@ -30,11 +30,7 @@ export function readReply(input: string): Reply | null {
   };
 }
 
-function readChunked(
-  input: string,
-  start: number,
-  status: number,
-): Reply | null {
+function readChunked(input: string, start: number, status: number): Reply | null {
   let body = "";
   for (let offset = start;;) {
     const line = input.indexOf("\r\n", offset);
@@ -49,11 +45,7 @@ function readChunked(
 }
 
 /** Sends `request` `times` times at once on one connection, and returns as many replies. */
-export function exchange(
-  port: number,
-  request: string,
-  times: number,
-): Promise<Reply[]> {
+export function exchange(port: number, request: string, times: number): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1" });
     const replies: Reply[] = [];
@@ -70,11 +62,7 @@ export function exchange(
     socket.on("data", (chunk: string) => {
       input += chunk;
       try {
-        for (
-          let reply = readReply(input);
-          reply !== null;
-          reply = readReply(input)
-        ) {
+        for (let reply = readReply(input); reply !== null; reply = readReply(input)) {
           replies.push(reply);
           input = input.slice(reply.length);
         }
@@ -99,11 +87,7 @@ export function exchange(
 }
 
 /** What is wrong with `replies`, or null. */
-export function problemOf(
-  replies: readonly Reply[],
-  expected: string,
-  times: number,
-): string | null {
+export function problemOf(replies: readonly Reply[], expected: string, times: number): string | null {
   if (replies.length !== times) {
     return `${replies.length} responses to ${times} requests`;
   }

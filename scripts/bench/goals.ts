@@ -34,11 +34,7 @@ const TABLE: Record<
 };
 
 /** The least that the ratio must be, or null when there is no goal. */
-export function goalOf(
-  runtime: RuntimeName,
-  caseName: string,
-  against: ServerId,
-): number | null {
+export function goalOf(runtime: RuntimeName, caseName: string, against: ServerId): number | null {
   return TABLE[runtime][caseName]?.[against] ?? null;
 }
 

@@ -49,14 +49,7 @@ export async function measureIdle(
     for (const result of results) {
       step(`${result.server.title}, round ${round} of ${setup.rounds}`);
       if (result.problem !== null) continue;
-      result.problem = await measureOnce(
-        result,
-        runtime,
-        case_,
-        connections,
-        script,
-        setup,
-      );
+      result.problem = await measureOnce(result, runtime, case_, connections, script, setup);
     }
   }
   return { runtime, connections, results };
@@ -93,11 +86,7 @@ async function measureOnce(
     const request = requestText(case_, port);
     while (sockets.length < connections) {
       const batch = Math.min(AT_ONCE, connections - sockets.length);
-      sockets.push(
-        ...await Promise.all(
-          Array.from({ length: batch }, () => openOne(port, request)),
-        ),
-      );
+      sockets.push(...await Promise.all(Array.from({ length: batch }, () => openOne(port, request))));
     }
     await sleep(settle);
     if (process.exited !== null) return process.exited;
@@ -127,9 +116,6 @@ function openOne(port: number, request: string): Promise<Socket> {
       if (readReply(input) !== null) resolve(socket);
     });
     socket.on("error", reject);
-    socket.on(
-      "close",
-      () => reject(new Error("a connection was closed before its response")),
-    );
+    socket.on("close", () => reject(new Error("a connection was closed before its response")));
   });
 }

@@ -63,10 +63,7 @@ async function main(): Promise<number> {
   const blocks: Block[] = [];
   const idleBlocks: IdleBlock[] = [];
   const progress = new Progress(
-    plan.reduce(
-      (turns, { servers }) => turns + servers.length * (options.rounds + 1),
-      0,
-    ),
+    plan.reduce((turns, { servers }) => turns + servers.length * (options.rounds + 1), 0),
   );
   process.stdout.write(
     options.markdown ? `${LEGEND.replaceAll("\n", " ").trimEnd()}\n` : LEGEND,
@@ -77,13 +74,7 @@ async function main(): Promise<number> {
     const step = (what: string): void => progress.step(`${title}: ${what}`, 1);
     let table: string;
     if (case_ === null) {
-      const block = await measureIdle(
-        runtime,
-        servers,
-        options.idle,
-        idleSetup,
-        step,
-      );
+      const block = await measureIdle(runtime, servers, options.idle, idleSetup, step);
       idleBlocks.push(block);
       table = idleTable(block, options.markdown);
     } else {
@@ -98,10 +89,7 @@ async function main(): Promise<number> {
       writeFileSync(options.json, toJson(about, blocks, idleBlocks));
     }
   }
-  const outcomes = [
-    ...blocks.flatMap(outcomesOf),
-    ...idleBlocks.flatMap(idleOutcomes),
-  ];
+  const outcomes = [...blocks.flatMap(outcomesOf), ...idleBlocks.flatMap(idleOutcomes)];
   if (!options.smoke) process.stdout.write(goalsSummary(outcomes, options.markdown));
   const failed = [...blocks, ...idleBlocks].some(({ results }) => results.some(({ problem }) => problem !== null));
   return failed ? 1 : 0;
@@ -113,13 +101,7 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
   if (wanted?.includes("all")) return all;
   const here = `node${process.versions.node.split(".")[0]}`;
   const extra = all.filter(({ command }) => options.nodes.includes(command[0]!));
-  const usual = new Set([
-    here,
-    ...(options.smoke ? [] : ["node24"]),
-    ...extra.map(({ key }) => key),
-    "bun",
-    "deno",
-  ]);
+  const usual = new Set([here, ...(options.smoke ? [] : ["node24"]), ...extra.map(({ key }) => key), "bun", "deno"]);
   const defaults = all.filter(({ key }) => usual.has(key));
   if (wanted === null) return defaults;
   for (const key of wanted) {
@@ -143,10 +125,7 @@ interface Planned {
   readonly servers: readonly ServerKind[];
 }
 
-function makePlan(
-  { cases, only, baseline }: Options,
-  runtimes: readonly RuntimeBinary[],
-): Planned[] {
+function makePlan({ cases, only, baseline }: Options, runtimes: readonly RuntimeBinary[]): Planned[] {
   const wanted = (server: ServerKind, runtime: RuntimeBinary): boolean => {
     if (!server.runtimes.includes(runtime.name)) return false;
     if (server.id === "tricorn") return true;
@@ -154,9 +133,7 @@ function makePlan(
     return only === null || only.includes(server.id.toLowerCase()) ||
       only.includes(server.role);
   };
-  const loads = CASES.filter(({ name }) => cases.includes(name)).flatMap((
-    case_,
-  ) =>
+  const loads = CASES.filter(({ name }) => cases.includes(name)).flatMap((case_) =>
     runtimes.map((runtime) => ({
       case_,
       runtime,
@@ -179,11 +156,7 @@ interface About {
   readonly [more: string]: unknown;
 }
 
-function describe(
-  options: Options,
-  runtimes: readonly RuntimeBinary[],
-  pinned: string,
-): About {
+function describe(options: Options, runtimes: readonly RuntimeBinary[], pinned: string): About {
   return {
     date: new Date().toISOString(),
     commit: git(),

@@ -55,14 +55,11 @@ export async function measure(
   const script = join(setup.temporary, `${case_.name}.lua`);
   writeFileSync(script, luaScript(case_));
   step("starting");
-  const entries: { result: ServerResult; started: Started }[] = [];
-  for (const server of servers) {
+  const entries = await Promise.all(servers.map(async (server) => {
     const started = await start(server, runtime, case_, false, setup);
-    entries.push({
-      result: { server, slices: [], problem: started.problem },
-      started,
-    });
-  }
+    const result: ServerResult = { server, slices: [], problem: started.problem };
+    return { result, started };
+  }));
   for (let round = setup.warmUp ? 0 : 1; round <= setup.rounds; round++) {
     for (const { result, started } of entries) {
       step(
@@ -78,11 +75,7 @@ export async function measure(
   return { case_, runtime, results: entries.map(({ result }) => result) };
 }
 
-async function takeSlice(
-  { process, port }: Started,
-  script: string,
-  setup: Setup,
-): Promise<Slice | string> {
+async function takeSlice({ process, port }: Started, script: string, setup: Setup): Promise<Slice | string> {
   const { pins, connections, seconds } = setup;
   if (process.exited !== null) return process.exited;
   const before = process.cpu();
@@ -127,11 +120,7 @@ export async function start(
   const deadline = performance.now() + START_TIMEOUT;
   for (;;) {
     try {
-      const problem = problemOf(
-        await exchange(port, request, case_.pipeline),
-        case_.expected,
-        case_.pipeline,
-      );
+      const problem = problemOf(await exchange(port, request, case_.pipeline), case_.expected, case_.pipeline);
       return { process, port, problem };
     } catch (error) {
       if (process.exited !== null) {

@@ -55,23 +55,15 @@ export function parseOptions(words: readonly string[]): Options {
   const cases = list(values.cases) ?? allCases;
   known("case", cases, allCases);
   const only = list(values.only)?.map((name) => name.toLowerCase()) ?? null;
-  known(
-    "server",
-    only ?? [],
-    SERVERS.flatMap(({ id, role }) => [id.toLowerCase(), role]),
-  );
+  known("server", only ?? [], SERVERS.flatMap(({ id, role }) => [id.toLowerCase(), role]));
   return {
     help: values.help ?? false,
     cases: idle === 0 ? cases.filter((name) => name !== IDLE) : cases,
     runtimes: list(values.runtimes),
     only,
-    rounds: Math.ceil(
-      number("rounds", values.rounds ?? (smoke ? "1" : "5"), 1),
-    ),
+    rounds: Math.ceil(number("rounds", values.rounds ?? (smoke ? "1" : "5"), 1)),
     seconds: number("seconds", values.seconds ?? (smoke ? "0.3" : "2"), 0.1),
-    connections: Math.ceil(
-      number("connections", values.connections ?? "64", 1),
-    ),
+    connections: Math.ceil(number("connections", values.connections ?? "64", 1)),
     idle,
     nodes: values.node ?? [],
     baseline: values.baseline ?? null,
@@ -120,9 +112,7 @@ function parse(words: readonly string[]): Values {
       },
     }).values;
   } catch (error) {
-    throw new UsageError(
-      (error as Error).message.split("\n")[0]!.replace(/\.? To specify.*$/, ""),
-    );
+    throw new UsageError((error as Error).message.split("\n")[0]!.replace(/\.? To specify.*$/, ""));
   }
 }
 
@@ -140,11 +130,7 @@ function number(name: string, value: string, least: number): number {
   return result;
 }
 
-function known(
-  what: string,
-  names: readonly string[],
-  all: readonly string[],
-): void {
+function known(what: string, names: readonly string[], all: readonly string[]): void {
   for (const name of names) {
     if (!all.includes(name)) {
       throw new UsageError(

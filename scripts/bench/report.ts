@@ -62,9 +62,7 @@ export function outcomesOf({ case_, runtime, results }: Block): Outcome[] {
 
 /** The own server's memory over Tricorn's: 1 and more is the goal. */
 export function idleOutcomes({ runtime, results }: IdleBlock): Outcome[] {
-  const tricorn = median(
-    results.find(({ server }) => server.id === "tricorn")?.perConnection ?? [],
-  );
+  const tricorn = median(results.find(({ server }) => server.id === "tricorn")?.perConnection ?? []);
   return results.filter(({ server }) => server.role === "own").map(
     ({ server, perConnection }) => {
       const own = median(perConnection);
@@ -131,10 +129,7 @@ export function idleTable(block: IdleBlock, markdown: boolean): string {
 }
 
 /** The last words: how many goals are met, and which are not. */
-export function goalsSummary(
-  outcomes: readonly Outcome[],
-  markdown: boolean,
-): string {
+export function goalsSummary(outcomes: readonly Outcome[], markdown: boolean): string {
   if (outcomes.length === 0) return "";
   const all = (verdict: Verdict) => ({ verdicts }: Outcome): boolean =>
     Object.values(verdicts).every((one) => one === verdict);
@@ -160,10 +155,7 @@ export function toJson(
   blocks: readonly Block[],
   idleBlocks: readonly IdleBlock[],
 ): string {
-  const outcomes = [
-    ...blocks.flatMap(outcomesOf),
-    ...idleBlocks.flatMap(idleOutcomes),
-  ];
+  const outcomes = [...blocks.flatMap(outcomesOf), ...idleBlocks.flatMap(idleOutcomes)];
   const cases = blocks.map(({ case_, runtime, results }) => ({
     case: case_.name,
     runtime: runtime.key,
@@ -193,10 +185,7 @@ export function toJson(
     "\n";
 }
 
-function slicesOf(
-  results: readonly ServerResult[],
-  id: string,
-): ServerResult["slices"] {
+function slicesOf(results: readonly ServerResult[], id: string): ServerResult["slices"] {
   return results.find(({ server }) => server.id === id)?.slices ?? [];
 }
 

@@ -16,21 +16,12 @@ export interface RuntimeBinary {
 }
 
 /** Finds this Node, those in test/nodes and in `extraNodes`, Bun and Deno. */
-export function findRuntimes(
-  root: string,
-  extraNodes: readonly string[],
-): RuntimeBinary[] {
+export function findRuntimes(root: string, extraNodes: readonly string[]): RuntimeBinary[] {
   const nodes = join(root, "test/nodes/node_modules");
   const downloaded = existsSync(nodes) ? readdirSync(nodes).map((name) => join(nodes, name, "bin/node")) : [];
   // The first of a major version counts.
   const runtimes: RuntimeBinary[] = [];
-  for (
-    const path of [
-      ...extraNodes,
-      process.execPath,
-      ...downloaded.filter(existsSync),
-    ]
-  ) {
+  for (const path of [...extraNodes, process.execPath, ...downloaded.filter(existsSync)]) {
     const node = findNode(root, path);
     if (!runtimes.some(({ key }) => key === node.key)) runtimes.push(node);
   }
@@ -39,10 +30,7 @@ export function findRuntimes(
   const deno = join(root, "node_modules/.bin/deno");
   // Asked for the real binary: what a package puts into .bin may be a script whose CPU time says nothing.
   if (existsSync(bun)) {
-    const [path, version] = ask(bun, [
-      "-e",
-      "console.log(process.execPath + '\\n' + Bun.version)",
-    ]);
+    const [path, version] = ask(bun, ["-e", "console.log(process.execPath + '\\n' + Bun.version)"]);
     runtimes.push({
       name: "bun",
       key: "bun",
@@ -51,10 +39,7 @@ export function findRuntimes(
     });
   }
   if (existsSync(deno)) {
-    const [path, version] = ask(deno, [
-      "eval",
-      "console.log(Deno.execPath() + '\\n' + Deno.version.deno)",
-    ]);
+    const [path, version] = ask(deno, ["eval", "console.log(Deno.execPath() + '\\n' + Deno.version.deno)"]);
     runtimes.push({
       name: "deno",
       key: "deno",
@@ -66,10 +51,7 @@ export function findRuntimes(
 }
 
 function findNode(root: string, path: string): RuntimeBinary {
-  const [version, strips] = ask(path, [
-    "-p",
-    "process.versions.node + '\\n' + Boolean(process.features.typescript)",
-  ]);
+  const [version, strips] = ask(path, ["-p", "process.versions.node + '\\n' + Boolean(process.features.typescript)"]);
   return {
     name: "node",
     key: `node${version.split(".")[0]}`,

@@ -32,23 +32,9 @@ const NODE: readonly RuntimeName[] = ["node"];
 
 export const SERVERS: readonly ServerKind[] = [
   kind("tricorn", "Tricorn", "tricorn", ["node", "bun", "deno"], ALL, null),
-  kind(
-    "baseline",
-    "Tricorn, baseline",
-    "other",
-    ["node", "bun", "deno"],
-    ALL,
-    null,
-  ),
+  kind("baseline", "Tricorn, baseline", "other", ["node", "bun", "deno"], ALL, null),
   kind("node:http", "node:http", "own", NODE, PLAIN, "node_http.ts"),
-  kind(
-    "hono-node-server",
-    "@hono/node-server",
-    "other",
-    NODE,
-    HONO,
-    "hono_node_server.ts",
-  ),
+  kind("hono-node-server", "@hono/node-server", "other", NODE, HONO, "hono_node_server.ts"),
   kind("srvx", "srvx", "other", NODE, PLAIN, "srvx.ts"),
   kind("srvx", "srvx", "other", NODE, HONO, "srvx_hono.ts"),
   kind("fastify", "Fastify", "other", NODE, PLAIN, "fastify.ts"),

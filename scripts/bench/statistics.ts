@@ -24,10 +24,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Pair by pair, so that what disturbs a whole round disturbs no ratio; null when there is no pair. */
-export function pairRatios(
-  numerators: readonly number[],
-  denominators: readonly number[],
-): Ratio | null {
+export function pairRatios(numerators: readonly number[], denominators: readonly number[]): Ratio | null {
   const ratios = numerators
     .slice(0, denominators.length)
     .map((value, index) => value / denominators[index]!)
@@ -41,10 +38,7 @@ export function pairRatios(
 }
 
 /** How many times better than `other` `tricorn` is: more requests a second, less CPU time. */
-export function compare(
-  tricorn: readonly Slice[],
-  other: readonly Slice[],
-): { rps: Ratio | null; cpu: Ratio | null } {
+export function compare(tricorn: readonly Slice[], other: readonly Slice[]): { rps: Ratio | null; cpu: Ratio | null } {
   return {
     rps: pairRatios(tricorn.map(({ rps }) => rps), other.map(({ rps }) => rps)),
     cpu: pairRatios(other.map(({ cpu }) => cpu), tricorn.map(({ cpu }) => cpu)),

@@ -12,11 +12,7 @@ export function formatTable(
 ): string {
   const escaped = markdown ? rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|"))) : rows;
   const widths = columns.map(({ title }, index) =>
-    Math.max(
-      title.length,
-      3,
-      ...escaped.map((row) => (row[index] ?? "").length),
-    )
+    Math.max(title.length, 3, ...escaped.map((row) => (row[index] ?? "").length))
   );
   const line = (cells: readonly string[]): string => {
     const padded = columns.map(({ align }, index) => {
@@ -29,9 +25,5 @@ export function formatTable(
     const dashes = "-".repeat(widths[index]!);
     return markdown && align === "right" ? dashes.slice(1) + ":" : dashes;
   });
-  return [
-    line(columns.map(({ title }) => title)),
-    line(rule),
-    ...escaped.map(line),
-  ].join("\n") + "\n";
+  return [line(columns.map(({ title }) => title)), line(rule), ...escaped.map(line)].join("\n") + "\n";
 }

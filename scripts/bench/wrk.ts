@@ -28,7 +28,6 @@ export function parseWrk(output: string): WrkReport | null {
   if (status !== undefined) {
     problems.push(`${status} responses without 2xx or 3xx`);
   }
-  if (requests === "0") problems.push("no responses");
   return {
     requests: Number(requests),
     rps: Number(rps),
@@ -63,33 +62,34 @@ export interface Load {
   readonly prefix: readonly string[];
 }
 
-/** Runs wrk once. */
-export async function runWrk(
-  { url, script, connections, seconds, prefix }: Load,
-): Promise<WrkReport> {
+/** Runs wrk. On a busy machine a short turn can be over before wrk has done anything: then it gets a longer one. */
+export async function runWrk(load: Load): Promise<WrkReport> {
+  for (let more = 0;; more++) {
+    const report = await runFor(load, load.seconds + more);
+    if (report !== "nothing done") return report;
+    if (more === 3) return { requests: 0, rps: 0, problem: "no responses" };
+  }
+}
+
+async function runFor(
+  { url, script, connections, prefix }: Load,
+  seconds: number,
+): Promise<WrkReport | "nothing done"> {
   // wrk only knows whole seconds; an interrupt ends it earlier, with its report.
-  const words = [
-    ...prefix,
-    "wrk",
-    "-t1",
-    `-c${connections}`,
-    `-d${Math.ceil(seconds) + 5}s`,
-    "-s",
-    script,
-    url,
-  ];
-  const child = spawn(words[0]!, words.slice(1), {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const words = [...prefix, "wrk", "-t1", `-c${connections}`, `-d${Math.ceil(seconds) + 5}s`, "-s", script, url];
+  const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.on("data", (chunk) => void (output += chunk));
   child.stderr.on("data", (chunk) => void (output += chunk));
   const timer = setTimeout(() => child.kill("SIGINT"), seconds * 1000);
-  await new Promise<void>((resolve, reject) => {
+  const signal = await new Promise<string | null>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => resolve());
+    child.once("close", (_code, signal) => resolve(signal));
   });
   clearTimeout(timer);
-  return parseWrk(output) ??
-    { requests: 0, rps: 0, problem: `wrk: ${output.trim().split("\n")[0]}` };
+  // Interrupted before it listened to signals.
+  if (signal === "SIGINT") return "nothing done";
+  const report = parseWrk(output);
+  if (report === null) return { requests: 0, rps: 0, problem: `wrk: ${output.trim().split("\n")[0]}` };
+  return report.requests === 0 && report.problem === null ? "nothing done" : report;
 }

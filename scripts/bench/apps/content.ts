@@ -31,6 +31,4 @@ function padded(data: Data): Data {
 }
 
 /** 100 KiB that do not change. */
-export const BIG: Uint8Array<ArrayBuffer> = new Uint8Array(100 * 1024).fill(
-  0x61,
-);
+export const BIG: Uint8Array<ArrayBuffer> = new Uint8Array(100 * 1024).fill(0x61);

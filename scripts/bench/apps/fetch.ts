@@ -13,9 +13,7 @@ type ResponseMaker = {
   json(data: unknown): Response;
 };
 
-export type FetchHandler = (
-  request: FetchRequest,
-) => Response | Promise<Response>;
+export type FetchHandler = (request: FetchRequest) => Response | Promise<Response>;
 
 export function fetchHandler(
   handler: Handler,

@@ -4,9 +4,6 @@ import { HELLO } from "./content.ts";
 
 const app: Hono = new Hono();
 app.get("/", (c) => c.text(HELLO));
-app.get(
-  "/user/:id",
-  (c) => c.json({ id: c.req.param("id"), q: c.req.query("q") }),
-);
+app.get("/user/:id", (c) => c.json({ id: c.req.param("id"), q: c.req.query("q") }));
 
 export default app;

@@ -25,11 +25,7 @@ if (handler === "json") {
       note: { type: "string" },
     },
   };
-  app.get(
-    "/json",
-    { schema: { response: { 200: data } } },
-    (_request, reply) => void reply.send(DATA),
-  );
+  app.get("/json", { schema: { response: { 200: data } } }, (_request, reply) => void reply.send(DATA));
 }
 if (handler === "echo") {
   app.addContentTypeParser(
