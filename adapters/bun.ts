@@ -17,6 +17,8 @@ import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./s
 
 /** Head and body are put together here: one write is one system call, and it returns before the next one begins. */
 const scratch = Buffer.allocUnsafe(128 * 1024);
+/** After so many bytes that the kernel took at once, others get their turn of the event loop. */
+const BURST = 1024 * 1024;
 
 class BunConnection implements Connection {
   handler!: ConnectionHandler;
@@ -26,6 +28,10 @@ class BunConnection implements Connection {
   #drained: Promise<void> | null = null;
   #resolve: (() => void) | null = null;
   #ending = false;
+  #burst = 0;
+  /** A write failed; `close` is on its way. */
+  #broken = false;
+  #closed = false;
   peerEnded = false;
 
   constructor(socket: Socket<BunConnection>, secure: boolean) {
@@ -59,6 +65,7 @@ class BunConnection implements Connection {
   }
 
   write(head: string, body: Uint8Array | null): void | Promise<void> {
+    if (this.#closed) return;
     const bodyLength = body === null ? 0 : body.length;
     const length = head.length + bodyLength;
     if (length <= scratch.length) {
@@ -69,7 +76,12 @@ class BunConnection implements Connection {
       if (head !== "") this.#put(Buffer.from(head, "latin1"), head.length, false);
       if (body !== null) this.#put(body, bodyLength, false);
     }
-    if (this.#queue !== null) return this.#wait();
+    // Whoever writes on and on, in microtasks alone, would keep `close` and every other event from being told.
+    if (this.#queue !== null || this.#broken) return this.#wait();
+    if ((this.#burst += length) > BURST) {
+      this.#burst = 0;
+      return new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   #put(bytes: Uint8Array, length: number, reused: boolean): void {
@@ -77,7 +89,11 @@ class BunConnection implements Connection {
     let taken = 0;
     if (this.#queue === null) {
       taken = this.#socket.write(bytes, 0, length);
-      if (taken === length || taken < 0) return;
+      if (taken === length) return;
+      if (taken < 0) {
+        this.#broken = true;
+        return;
+      }
     }
     (this.#queue ??= []).push(reused ? bytes.slice(taken, length) : bytes.subarray(taken, length));
   }
@@ -116,6 +132,12 @@ class BunConnection implements Connection {
     if (!this.#ending || this.#queue !== null) return;
     if (this.peerEnded) this.#socket.end();
     else this.#socket.shutdown();
+  }
+
+  closed(): void {
+    this.#closed = true;
+    this.drained();
+    this.handler.closed();
   }
 
   drained(): void {
@@ -173,10 +195,7 @@ function handlers(
       connection.finish();
     },
     close(socket) {
-      const connection = socket.data;
-      if (connection === undefined) return;
-      connection.drained();
-      connection.handler.closed();
+      socket.data?.closed();
     },
     // Without it an exception in a handler ends the process; `close` follows, and is all that the server needs to know.
     error(socket) {
