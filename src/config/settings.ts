@@ -225,6 +225,15 @@ const TABLE = {
       by commas, or \`*\` for all (only when nothing but the proxy can reach the port). Peers on a unix socket are always
       believed. Empty: none.`,
   },
+  forwarded_host: {
+    section: "Proxies",
+    type: "boolean",
+    default: false,
+    flags: ["--forwarded-host"],
+    doc: `Whether a believed peer's word on the host (\`X-Forwarded-Host\`, \`X-Forwarded-Port\`, \`host=\` of
+      \`Forwarded\`) replaces the \`Host\` field. Off, because a proxy that does not set these fields passes its
+      client's own on: turn it on only where yours sets or removes them all. Gunicorn has nothing like it.`,
+  },
   proxy_protocol: {
     section: "Proxies",
     type: "choice",

@@ -478,14 +478,20 @@ export class Exchange implements response.ResponseHead {
         if (isThenable(next)) {
           next.then((result) => {
             if (this.#step(result)) this.#pull();
-          }, (error) => this.fail(error));
+          }, (error) => this.#failBody(error));
           return;
         }
         if (!this.#step(next)) return;
       }
     } catch (error) {
-      this.fail(error);
+      this.#failBody(error);
     }
+  }
+
+  /** The body's iterator threw: it is over, and has no use for `return()`. */
+  #failBody(error: unknown): void {
+    this.#iterator = null;
+    this.fail(error);
   }
 
   /** Handles what the body's iterator gave; true when the next chunk may be asked for now. */

@@ -26,6 +26,7 @@ export interface ServerSettings {
   readonly graceful_timeout: number;
   readonly header_map: "drop" | "refuse";
   readonly forwarded_allow_ips: readonly string[];
+  readonly forwarded_host: boolean;
   readonly proxy_protocol: "off" | "v1" | "v2" | "auto" | "required";
   readonly proxy_allow_ips: readonly string[];
 }
@@ -203,6 +204,7 @@ export class Server {
       environ.REMOTE_PORT = told.port === undefined ? "" : String(told.port);
     }
     const defaultPort = environ["esgi.url_scheme"] === "https" ? 443 : 80;
+    if (!this.settings.forwarded_host) return null;
     if (told.host !== undefined) {
       const port = told.hostPort ?? defaultPort;
       environ.HTTP_HOST = port === defaultPort ? told.host : `${told.host}:${port}`;

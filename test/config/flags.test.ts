@@ -35,6 +35,7 @@ const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = 
   ca_certs: ["ca.pem", "ca.pem"],
   cert_reqs: ["2", 2],
   forwarded_allow_ips: ["10.0.0.0/8,::1", ["10.0.0.0/8", "::1"]],
+  forwarded_host: [null, true],
   proxy_protocol: ["v2", "v2"],
   proxy_allow_ips: ["*", ["*"]],
   header_map: ["refuse", "refuse"],
