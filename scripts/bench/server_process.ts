@@ -4,12 +4,10 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { endWithUs } from "./children.ts";
 
 /** Linux shows times to programs in hundredths of a second, on every machine. */
 const TICKS_PER_SECOND = 100;
-
-const running = new Set<ChildProcess>();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 export class ServerProcess {
   readonly #child: ChildProcess;
@@ -22,13 +20,12 @@ export class ServerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...inherited, NODE_ENV: "production", NO_COLOR: "1", ...env },
     });
-    running.add(this.#child);
+    endWithUs(this.#child);
     const keep = (chunk: unknown): void => void (this.#output = (this.#output + chunk).slice(-4_000));
     this.#child.stdout!.on("data", keep);
     this.#child.stderr!.on("data", keep);
     this.#child.on("error", (error) => void (this.#exited = error.message));
     this.#child.on("close", (code, signal) => {
-      running.delete(this.#child);
       this.#exited ??= `ended with ${signal ?? code}: ${firstLine(this.#output)}`;
     });
   }

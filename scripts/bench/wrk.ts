@@ -1,6 +1,7 @@
 // Running wrk, and reading what it reports.
 import { spawn, spawnSync } from "node:child_process";
 import type { Case } from "./cases.ts";
+import { endWithUs } from "./children.ts";
 
 export interface WrkReport {
   readonly requests: number;
@@ -78,6 +79,7 @@ async function runFor(
   // wrk only knows whole seconds; an interrupt ends it earlier, with its report.
   const words = [...prefix, "wrk", "-t1", `-c${connections}`, `-d${Math.ceil(seconds) + 5}s`, "-s", script, url];
   const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+  endWithUs(child);
   let output = "";
   child.stdout.on("data", (chunk) => void (output += chunk));
   child.stderr.on("data", (chunk) => void (output += chunk));
