@@ -133,8 +133,9 @@ function findFile(specifier: string): string | null {
 function isFile(file: string): boolean {
   try {
     return fs.statSync(file).isFile();
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as Error).name !== "NotCapable") return false;
+    throw new ModuleError(`Deno may not read ${JSON.stringify(file)}; allow it with --allow-read`);
   }
 }
 
