@@ -325,6 +325,10 @@ export class Exchange implements response.ResponseHead {
     }
     if (this.done) throw new TypeError("startResponse was called after the response had ended");
     response.readHead(status, headers, this);
+    if (this.status < 200 && this.status !== 101) {
+      this.status = 0;
+      throw new TypeError(`startResponse: ${status} is no final status; early hints go by environ["esgi.early_hints"]`);
+    }
     this.headers = headers;
   };
 

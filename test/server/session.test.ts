@@ -309,6 +309,17 @@ describe("faults of the application", () => {
     expect(faults).toHaveLength(2);
   });
 
+  it("an informational status is no answer: 500", async () => {
+    const { runtime, faults } = await serve((_environ, startResponse) => {
+      startResponse("100 Continue", []);
+      return null;
+    });
+    const client = runtime.connect();
+    void client.send(GET);
+    expect(status(client)).toBe("HTTP/1.1 500");
+    expect(faults).toHaveLength(1);
+  });
+
   it("a body that fails after its head cuts the connection, so that nobody takes it for whole", async () => {
     const { runtime, faults } = await serve((_environ, startResponse) => {
       startResponse("200 OK", []);
