@@ -5,7 +5,7 @@ import type { Application, MaybePromise, StartResponse } from "../esgi/applicati
 import type { Body } from "../esgi/body.ts";
 import type { Environ } from "../esgi/environ.ts";
 import { installLightGlobals } from "./globals.ts";
-import { LightRequest } from "./light_request.ts";
+import { requestOf } from "./light_request.ts";
 import { isLightResponse, sendLight } from "./light_response.ts";
 import { sendNative } from "./native_response.ts";
 
@@ -65,7 +65,7 @@ export function fromFetch(application: FetchApplication, options: FetchOptions =
   if (options.overrideGlobals === true) installLightGlobals();
   return (environ, startResponse) => {
     if (isForbidden(environ.REQUEST_METHOD)) return refuse(environ.REQUEST_METHOD, startResponse);
-    const answer = handler(new LightRequest(environ) as unknown as Request, { environ }, new Context(environ));
+    const answer = handler(requestOf(environ), { environ }, new Context(environ));
     if (typeof answer === "object" && answer !== null) {
       if (isLightResponse(answer)) return sendLight(answer, environ, startResponse);
       if (typeof (answer as Promise<Response>).then === "function") {

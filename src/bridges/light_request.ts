@@ -105,9 +105,11 @@ export class LightRequest {
   }
 
   text(): Promise<string> {
-    const input = this.#take();
-    if (input === null) return Promise.resolve("");
-    return input === undefined ? this.#native!.text() : input.text();
+    if (!this.#hasBody()) return Promise.resolve("");
+    if (this.#native !== null) return this.#native.text();
+    if (this.#used) return Promise.reject(new TypeError(ALREADY_READ));
+    this.#used = true;
+    return this.#environ["esgi.input"].text();
   }
 
   json(): Promise<unknown> {
@@ -119,10 +121,11 @@ export class LightRequest {
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    const input = this.#take();
-    if (input === null) return new Uint8Array(0);
-    if (input === undefined) return new Uint8Array(await this.#native!.arrayBuffer());
-    return owned(await input.bytes());
+    if (!this.#hasBody()) return new Uint8Array(0);
+    if (this.#native !== null) return new Uint8Array(await this.#native.arrayBuffer());
+    if (this.#used) throw new TypeError(ALREADY_READ);
+    this.#used = true;
+    return owned(await this.#environ["esgi.input"].bytes());
   }
 
   async blob(): Promise<Blob> {
@@ -150,15 +153,6 @@ export class LightRequest {
     if (method === "GET" || method === "HEAD") return false;
     const length = environ.CONTENT_LENGTH;
     return length === undefined ? environ.HTTP_TRANSFER_ENCODING !== undefined : length !== "0";
-  }
-
-  // The input to read, null where there is no body, undefined where the native request has it.
-  #take(): Environ["esgi.input"] | null | undefined {
-    if (!this.#hasBody()) return null;
-    if (this.#native !== null) return undefined;
-    if (this.#used) throw new TypeError(ALREADY_READ);
-    this.#used = true;
-    return this.#environ["esgi.input"];
   }
 
   #asResponse(bytes: Uint8Array<ArrayBuffer>): Response {
@@ -200,7 +194,12 @@ function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 /** The class that takes `Request`'s place: a native request, which may be made of a light one. */
 export class GlobalRequest extends NativeRequest {
   constructor(input: RequestInfo | URL, init?: RequestInit) {
-    super(typeof input === "object" && isLightRequest(input) ? nativeRequest(input) : input, init);
+    if (typeof input === "object" && isLightRequest(input)) {
+      if (input.bodyUsed && (init?.body ?? null) === null) throw new TypeError(ALREADY_READ);
+      super(nativeRequest(input), init);
+    } else {
+      super(input, init);
+    }
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -212,3 +211,33 @@ Object.defineProperty(GlobalRequest, "name", { value: "Request" });
 Object.defineProperty(LightRequest, "name", { value: "Request" });
 Object.defineProperty(LightRequest.prototype, "constructor", { value: GlobalRequest });
 standsFor(GlobalRequest, NativeRequest);
+
+let nativesTakeLight: boolean | null = null;
+
+/** The request for an application: light where everything that it may be given to takes a light one. */
+export function requestOf(environ: Environ): Request {
+  nativesTakeLight ??= tryNative();
+  const request = new LightRequest(environ);
+  if (nativesTakeLight || globalThis.Request === GlobalRequest) return request as unknown as Request;
+  return nativeRequest(request);
+}
+
+// Whether the runtime's own constructor can read a light request. On Node 22 and later it cannot: there a light request
+// goes with the light globals.
+function tryNative(): boolean {
+  try {
+    const sample = {
+      REQUEST_METHOD: "PUT",
+      "esgi.url_scheme": "http",
+      HTTP_HOST: "a",
+      HTTP_X: "b",
+      "esgi.target": "/c",
+    };
+    const signal = { "esgi.signal": new AbortController().signal };
+    const light = new LightRequest({ ...sample, ...signal } as unknown as Environ) as unknown as Request;
+    const native = new NativeRequest(light);
+    return native.method === "PUT" && native.url === "http://a/c" && native.headers.get("x") === "b";
+  } catch {
+    return false;
+  }
+}

@@ -148,12 +148,12 @@ export class LightResponse {
     completeFrom(this.prototype, new NativeResponse(), (light: LightResponse) => light.#reveal());
   }
 
-  constructor(body?: BodyInit | null, init?: ResponseInit) {
+  constructor(body: BodyInit | null = null, init?: ResponseInit) {
     let type: string | null = null;
     if (typeof body === "string") {
       this.#source = body;
       type = TEXT;
-    } else if (body !== undefined && body !== null) {
+    } else if (body !== null) {
       this.#source = extract(body);
       type = extractedType;
     }

@@ -27,7 +27,8 @@ export class KnownBody {
   /** The content, whether it has been read or not. */
   readonly known: Known;
   #taken = false;
-  #real: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  // The native response whose stream it became.
+  #response: Response | null = null;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
   constructor(known: Known) {
@@ -44,16 +45,16 @@ export class KnownBody {
     const known = this.peek();
     if (known === null) return null;
     this.#taken = true;
-    void this.#real?.cancel();
+    void this.#response?.body!.cancel();
     return known;
   }
 
   get disturbed(): boolean {
-    return this.#taken || (this.#real !== null && isDisturbed(this.#real));
+    return this.#taken || (this.#response !== null && this.#response.bodyUsed);
   }
 
   get locked(): boolean {
-    return this.#real !== null && this.#real.locked;
+    return this.#response !== null && this.#response.body!.locked;
   }
 
   /** What `response.body` is; always the same one. */
@@ -72,12 +73,11 @@ export class KnownBody {
 
   /** The same, as a stream of the runtime. */
   realStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    if (this.#real === null) {
-      const response = new NativeResponse(this.known);
-      this.#real = response.body!;
-      if (this.#taken) void response.arrayBuffer();
+    if (this.#response === null) {
+      this.#response = new NativeResponse(this.known);
+      if (this.#taken) void this.#response.arrayBuffer();
     }
-    return this.#real;
+    return this.#response.body!;
   }
 }
 
