@@ -1,0 +1,84 @@
+// What the published package is: its name, version, entries and command. It is read from deno.json, and from
+// package.json where npm wants more; build.ts (tsc) and build_npm.ts (dnt) both make what this says, and neither adds to
+// it.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root. */
+export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
+
+/** The entry of deno.json's `exports` that is a command and not for import; npm has `bin` for it. */
+const COMMAND = "./cli";
+
+/** What a Node without type stripping (adapters/strip_types.js) loads TypeScript with, if it is there. */
+const STRIPPER = "@swc/wasm-typescript";
+
+export interface Entry {
+  /** "." or "./esgi": what follows the package's name in an import. */
+  readonly name: string;
+  /** The module's source, relative to the root, as deno.json writes it: "./adapters/mod.ts". */
+  readonly source: string;
+}
+
+export interface Package {
+  readonly entries: readonly Entry[];
+  readonly command: Entry;
+  /** What stands in package.json alike whoever built the package. */
+  readonly fields: {
+    readonly name: string;
+    readonly version: string;
+    readonly description: string;
+    readonly keywords: readonly string[];
+    readonly license: string;
+    readonly engines: Readonly<Record<string, string>>;
+    readonly peerDependencies: Readonly<Record<string, string>>;
+    readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: true }>>;
+  };
+}
+
+/** What stands beside the modules, relative to the root. */
+export const DOCUMENTS: readonly string[] = ["README.md", "LICENSE", "SPEC.md"];
+
+interface DenoJson {
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, string>>;
+}
+
+interface PackageJson {
+  readonly name: string;
+  readonly description: string;
+  readonly keywords: readonly string[];
+  readonly engines: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+/** Reads the description. */
+export function readPackage(): Package {
+  const deno = readJson("deno.json") as DenoJson;
+  const npm = readJson("package.json") as PackageJson;
+  const all = Object.entries(deno.exports).map(([name, source]): Entry => ({ name, source }));
+  const command = all.find(({ name }) => name === COMMAND);
+  if (command === undefined) throw new Error(`deno.json: "exports" has no "${COMMAND}", which is the command`);
+  return {
+    entries: all.filter((entry) => entry !== command),
+    command,
+    fields: {
+      // JSR knows names with a scope only, so npm's stands in package.json.
+      name: npm.name,
+      version: deno.version,
+      description: npm.description,
+      keywords: npm.keywords,
+      license: deno.license,
+      engines: npm.engines,
+      peerDependencies: { [STRIPPER]: `^${npm.devDependencies[STRIPPER]}` },
+      peerDependenciesMeta: { [STRIPPER]: { optional: true } },
+    },
+  };
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(join(ROOT, path), "utf8"));
+}
