@@ -7,7 +7,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { DOCUMENTS, type Package, readPackage, ROOT } from "./package.ts";
+import { type Package, PACKAGE_DOCUMENTS, readPackage, ROOT } from "./package.ts";
 
 /** JavaScript among the sources; tsc leaves it, and what it declares, where they are. */
 const PLAIN = ["adapters/strip_types.js", "adapters/strip_types.d.ts"] as const;
@@ -28,7 +28,7 @@ function build(out: string): void {
     rmSync(emitted, { recursive: true });
   }
   writeFileSync(join(out, "package.json"), `${JSON.stringify(packageJson(description), null, 2)}\n`);
-  for (const name of DOCUMENTS) {
+  for (const name of PACKAGE_DOCUMENTS) {
     if (existsSync(join(ROOT, name))) copyFileSync(join(ROOT, name), join(out, name));
     else console.error(`build: there is no ${name}; the package goes without`);
   }

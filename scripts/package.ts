@@ -39,7 +39,10 @@ export interface Package {
 }
 
 /** What stands beside the modules, relative to the root. */
-export const DOCUMENTS: readonly string[] = ["README.md", "LICENSE", "SPEC.md"];
+export const PACKAGE_DOCUMENTS: readonly string[] = ["README.md", "LICENSE", "SPEC.md"];
+
+/** The types that a compiler needs to see the adapters as they are. */
+export const TYPES: Readonly<Record<string, string>> = pick(["@types/node", "@types/deno"]);
 
 interface DenoJson {
   readonly version: string;
@@ -77,6 +80,11 @@ export function readPackage(): Package {
       peerDependenciesMeta: { [STRIPPER]: { optional: true } },
     },
   };
+}
+
+function pick(names: readonly string[]): Record<string, string> {
+  const { devDependencies } = readJson("package.json") as PackageJson;
+  return Object.fromEntries(names.map((name) => [name, devDependencies[name]!]));
 }
 
 function readJson(path: string): unknown {
