@@ -6,6 +6,8 @@ const config: ViteUserConfig = defineConfig({
     include: ["test/**/*.test.ts"],
     // The suite over sockets starts processes of its own beside each of these.
     maxWorkers: 2,
+    // Most concurrent tests wait: for a timeout, or for a server to have done nothing.
+    maxConcurrency: 20,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,

@@ -111,7 +111,7 @@ export class Session implements ConnectionHandler, InputSource {
     parser.push(chunk);
     this.#pump();
     if (this.#parser === null) return;
-    if (parser.buffered >= READ_AHEAD || this.#bodyWaits()) {
+    if (this.#hasEnough(parser)) {
       return this.#paused ??= new Promise((resolve) => {
         this.#resume = resolve;
       });
@@ -426,7 +426,9 @@ export class Session implements ConnectionHandler, InputSource {
         default: {
           const error = parser.error!;
           exchange.keepAlive = false;
-          input.fail(new InputError(error.status === 413 ? "too-large" : "malformed", error.message));
+          input.fail(
+            new InputError(error.status === 413 || error.status === 431 ? "too-large" : "malformed", error.message),
+          );
           return;
         }
       }
@@ -452,6 +454,13 @@ export class Session implements ConnectionHandler, InputSource {
         this.#close();
         return false;
     }
+  }
+
+  /** True when more bytes would only wait: for the application, for the peer to read, or for the answers before theirs. */
+  #hasEnough(parser: RequestParser): boolean {
+    // With neither, what is buffered is the beginning of a head: only more bytes can end it.
+    if (this.#exchange === null && this.#congested === null) return false;
+    return parser.buffered >= READ_AHEAD || this.#bodyWaits();
   }
 
   /** True when body bytes wait in the parser because the application has not taken those before. */
@@ -499,7 +508,7 @@ export class Session implements ConnectionHandler, InputSource {
       if (this.#clock !== NEW) this.#deadline = this.server.after(this.server.settings.header_timeout);
       this.#clock = HEAD_CLOCK;
     }
-    if (this.#resume !== null && !this.#bodyWaits() && (parser === null || parser.buffered < READ_AHEAD)) {
+    if (this.#resume !== null && (parser === null || !this.#hasEnough(parser))) {
       this.#readOn();
     }
   }
