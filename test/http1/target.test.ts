@@ -28,14 +28,14 @@ describe("RFC 9112 §3.2 parseTarget", () => {
 });
 
 describe("RFC 9110 §7.2 authority", () => {
-  test("a long one takes no long time", () => {
-    for (
-      const text of ["a".repeat(8000) + "/", "%41".repeat(2700) + "%", ":".repeat(8000), "[" + ":".repeat(8000) + "]"]
-    ) {
-      const start = performance.now();
-      expect(() => checkAuthority(text, "a test")).toThrow(RemoteProtocolError);
-      expect(performance.now() - start).toBeLessThan(100);
-    }
+  test("a long one is not a slow one", () => {
+    const long = [
+      "a".repeat(100_000) + "/",
+      "%41".repeat(50_000) + "%",
+      ":".repeat(100_000),
+      `[${":".repeat(100_000)}]`,
+    ];
+    for (const text of long) expect(() => checkAuthority(text, "a test")).toThrow(RemoteProtocolError);
   });
 });
 
