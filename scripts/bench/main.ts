@@ -62,12 +62,10 @@ async function main(): Promise<number> {
   const idleSetup = { ...setup, rounds: Math.min(setup.rounds, IDLE_ROUNDS) };
   const blocks: Block[] = [];
   const idleBlocks: IdleBlock[] = [];
-  const progress = new Progress(
-    plan.reduce((turns, { servers }) => turns + servers.length * (options.rounds + 1), 0),
-  );
-  process.stdout.write(
-    options.markdown ? `${LEGEND.replaceAll("\n", " ").trimEnd()}\n` : LEGEND,
-  );
+  const turnsOf = ({ case_, servers }: Planned): number =>
+    servers.length * (case_ === null ? idleSetup.rounds : setup.rounds + Number(setup.warmUp));
+  const progress = new Progress(plan.reduce((turns, planned) => turns + turnsOf(planned), 0));
+  process.stdout.write(options.markdown ? `${LEGEND.replaceAll("\n", " ").trimEnd()}\n` : LEGEND);
   for (const { case_, runtime, servers } of plan) {
     const title = `${case_?.name ?? IDLE} on ${runtime.version}`;
     progress.block(title);
