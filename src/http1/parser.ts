@@ -506,10 +506,11 @@ export class RequestParser {
     }
     this.keepAlive = http11;
     if (this.#connectionField !== null) this.#connection(this.#connectionField, http11);
-    this.upgrade = this.#upgradeField !== null && http11 && this.#connectionField !== null &&
-        hasToken(this.#connectionField, "upgrade")
-      ? members(this.#upgradeField)
-      : null;
+    this.upgrade = null;
+    if (this.#upgradeField !== null && http11 && hasToken(this.#connectionField ?? "", "upgrade")) {
+      const protocols = members(this.#upgradeField);
+      if (protocols.length > 0) this.upgrade = protocols;
+    }
     this.expectContinue = false;
     if (this.#expectField !== null) {
       // RFC 9110 §10.1.1: 100-continue is the only expectation there is; in HTTP/1.0 it is ignored.

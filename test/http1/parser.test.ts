@@ -1147,6 +1147,7 @@ describe("RFC 9110 §7.8 Upgrade", () => {
     ["not without Connection", get("Upgrade: websocket"), { upgrade: null }],
     ["not with another Connection", get("Connection: keep-alive", "Upgrade: websocket"), { upgrade: null }],
     ["not without Upgrade", get("Connection: upgrade"), { upgrade: null }],
+    ["not when it names nothing", get("Connection: upgrade", "Upgrade: ,"), { upgrade: null }],
     ["not in HTTP/1.0", request("GET / HTTP/1.0", "Connection: upgrade", "Upgrade: x"), { upgrade: null }],
   ]);
 });
@@ -1180,6 +1181,7 @@ describe("RFC 9110 §10.1.1 Expect", () => {
   refuses([
     ["another", get("Expect: 200-ok"), 417, /expectation/],
     ["another beside it", get("Expect: 100-continue, x"), 417, /expectation/],
+    ["another before it", get("Expect: y 100-continue"), 417, /expectation/],
     ["another in a second line", get("Expect: 100-continue", "Expect: x=y"), 417, /expectation/],
     ["one with a parameter", get("Expect: 100-continue;a=b"), 417, /expectation/],
     ["one with NBSP", get("Expect: 100-continue\xa0"), 417, /expectation/],
