@@ -224,7 +224,8 @@ async function listen(
           ...(tls.ca === undefined ? {} : { ca: tls.ca }),
           requestCert: tls.requestClientCert ?? false,
           rejectUnauthorized: tls.requestClientCert ?? false,
-          ALPNProtocols: "http/1.1",
+          // As RFC 7301 §3.1 sends it; Bun takes a string for these very bytes, and without its length refuses all clients.
+          ALPNProtocols: "\x08http/1.1",
         },
       }),
     } as unknown as TCPSocketListenOptions<BunConnection>);

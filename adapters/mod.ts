@@ -19,8 +19,9 @@ async function choose(): Promise<Runtime> {
   return {
     ...runtime,
     // Deno.listen takes no file descriptor, and Bun.listen does not tell what kind of socket it got: node:net does both.
+    // Deno.listenTls cannot ask clients for certificates: node:tls can.
     listen: async (bind, options, accept) =>
-      bind.kind === "fd"
+      bind.kind === "fd" || (inNode === "deno" && options.tls?.requestClientCert)
         ? (await import("./node.ts")).listen(bind, options, accept)
         : runtime.listen(bind, options, accept),
   };

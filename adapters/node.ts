@@ -188,7 +188,8 @@ export async function listen(
   server.on("error", onError);
   if (bind.kind === "unix") setUnixMode(bind);
   const address = server.address();
-  unix = typeof address === "string";
+  // An inherited unix socket has none, or (on Bun) an empty one.
+  unix = typeof address !== "object" || address?.port === undefined;
   return {
     bind: bind.kind === "tcp" && typeof address === "object" && address !== null
       ? { ...bind, port: address.port }
