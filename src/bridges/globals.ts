@@ -31,7 +31,8 @@ function fetchOver(native: typeof globalThis.fetch): typeof globalThis.fetch {
   async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     return await native(typeof input === "object" && isLightRequest(input) ? nativeRequest(input) : input, init);
   }
-  return fetch;
+  // What else a runtime's fetch has (Bun's preconnect) is found behind it.
+  return Object.setPrototypeOf(fetch, native) as typeof globalThis.fetch;
 }
 
 /**

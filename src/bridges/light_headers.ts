@@ -135,8 +135,8 @@ function byName(a: Header, b: Header): number {
   return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 }
 
-// Fetch, "sort and combine": by name, repeated ones joined, but each Set-Cookie apart.
-function sortAndCombine(pairs: readonly Header[]): [string, string][] {
+/** Fetch, "sort and combine": by name, repeated ones joined, but each Set-Cookie apart. */
+export function sortAndCombine(pairs: readonly Header[]): [string, string][] {
   const result: [string, string][] = [];
   for (const [name, value] of [...pairs].sort(byName)) {
     const last = result.at(-1);

@@ -191,15 +191,17 @@ function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return copy;
 }
 
+function withoutLight(input: RequestInfo | URL, init: RequestInit | undefined): RequestInfo | URL {
+  if (typeof input !== "object" || !isLightRequest(input)) return input;
+  // Not every runtime's constructor looks.
+  if (input.bodyUsed && (init?.body ?? null) === null) throw new TypeError(ALREADY_READ);
+  return nativeRequest(input);
+}
+
 /** The class that takes `Request`'s place: a native request, which may be made of a light one. */
 export class GlobalRequest extends NativeRequest {
   constructor(input: RequestInfo | URL, init?: RequestInit) {
-    if (typeof input === "object" && isLightRequest(input)) {
-      if (input.bodyUsed && (init?.body ?? null) === null) throw new TypeError(ALREADY_READ);
-      super(nativeRequest(input), init);
-    } else {
-      super(input, init);
-    }
+    super(withoutLight(input, init), init);
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

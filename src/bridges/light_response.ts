@@ -7,7 +7,7 @@ import type { Body } from "../esgi/body.ts";
 import { fieldValue, headersOver, LightHeaders, pairsOfInit, sharePairs } from "./light_headers.ts";
 import { isDisturbed, type Known, KnownBody, knownBodyOf } from "./light_stream.ts";
 import { completeFrom, hasInstance, NativeResponse, standsFor } from "./natives.ts";
-import { endToEnd, sendBlob, sendKnown, sendStream, statusLine } from "./reply.ts";
+import { fieldsOf, lineOf, sendBlob, sendKnown, sendStream } from "./reply.ts";
 
 // What a response was made of. Known content that was handed out as a stream is a KnownBody.
 type Source =
@@ -356,12 +356,16 @@ export class LightResponse {
   #send(environ: Environ, startResponse: StartResponse): MaybePromise<Body> {
     const status = this.#status;
     if (status === 0) throw new TypeError("Response.error() cannot be sent: it stands for a failure of the network");
-    const pairs = endToEnd(this.#headers === null ? this.#pairs : sharePairs(this.#headers));
-    const line = this.#statusText === "" ? statusLine(status) : `${status} ${this.#statusText}`;
     let source = this.#native === null ? this.#source : this.#native.body;
     if (source instanceof KnownBody) source = source.take() ?? reject();
     else if (this.#used) reject();
     this.#used = true;
+    const pairs = fieldsOf(
+      status,
+      this.#headers === null ? this.#pairs : sharePairs(this.#headers),
+      source !== null && (source as { readonly length?: number }).length !== 0,
+    );
+    const line = lineOf(status, this.#statusText);
     if (source === null || typeof source === "string" || source instanceof Uint8Array) {
       return sendKnown(environ, startResponse, line, pairs, source);
     }

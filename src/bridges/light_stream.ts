@@ -45,7 +45,7 @@ export class KnownBody {
     const known = this.peek();
     if (known === null) return null;
     this.#taken = true;
-    void this.#response?.body!.cancel();
+    void this.#response?.body?.cancel();
     return known;
   }
 

@@ -7,7 +7,7 @@ import type { Environ, Header } from "../esgi/environ.ts";
 import { knownBodyOf } from "./light_stream.ts";
 import { partsOf } from "./native_parts.ts";
 import { holdsContent } from "./native_weight.ts";
-import { endToEnd, sendKnown, sendStream, statusLine } from "./reply.ts";
+import { fieldsOf, lineOf, sendKnown, sendStream } from "./reply.ts";
 
 /** Replies with `response`: a native one, or one of another library that has its shape. */
 export function sendNative(response: Response, environ: Environ, startResponse: StartResponse): MaybePromise<Body> {
@@ -19,25 +19,32 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
         : `a response with status ${status} cannot be sent`,
     );
   }
-  const line = response.statusText === "" ? statusLine(status) : `${status} ${response.statusText}`;
+  const line = lineOf(status, response.statusText);
   const parts = partsOf(response);
-  if (parts !== null) return sendKnown(environ, startResponse, line, endToEnd(parts.pairs), parts.body);
+  if (parts !== null) {
+    const hasContent = parts.body !== null && parts.body.length > 0;
+    return sendKnown(environ, startResponse, line, fieldsOf(status, parts.pairs, hasContent), parts.body);
+  }
   if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
   const pairs: Header[] = [];
   for (const pair of response.headers) pairs.push(pair);
-  const sent = endToEnd(pairs);
   if (holdsContent(response)) {
     return response.bytes().then((bytes) => {
-      const typed = sent.some((pair) => pair[0] === "content-type");
-      return sendKnown(environ, startResponse, line, typed || !isText(bytes) ? sent : [...sent, TEXT], bytes);
+      if (!pairs.some((pair) => pair[0] === "content-type") && isText(bytes)) pairs.push(TEXT);
+      return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, true), bytes);
     });
   }
-  const body = response.body;
-  if (body === null || body === undefined) return sendKnown(environ, startResponse, line, sent, null);
+  const { body } = response;
+  if (body === null || body === undefined) {
+    return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, false), null);
+  }
   const known = knownBodyOf(body)?.take() ?? null;
-  if (known !== null) return sendKnown(environ, startResponse, line, sent, known);
-  if (environ.REQUEST_METHOD === "HEAD") return sendStream(environ, startResponse, line, sent, body);
-  startResponse(line, sent);
+  if (known !== null) {
+    return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, known.length > 0), known);
+  }
+  const fields = fieldsOf(status, pairs, true);
+  if (environ.REQUEST_METHOD === "HEAD") return sendStream(environ, startResponse, line, fields, body);
+  startResponse(line, fields);
   return readAhead(body.getReader());
 }
 
@@ -57,19 +64,21 @@ function isText(bytes: Uint8Array): boolean {
   }
 }
 
+type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
 // How many microtasks a read of what is there already may take: one to four in Node, Deno and Bun.
 const PATIENCE = 8;
 
 async function readAhead(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Body> {
   const chunks: Uint8Array[] = [];
   for (;;) {
-    let result: ReadableStreamReadResult<Uint8Array> | null = null;
+    let result: Read | null = null;
     const reading = reader.read();
     reading.then((settled) => {
       result = settled;
     }, ignore);
     for (let i = 0; i < PATIENCE && result === null; i++) await null;
-    const settled = result as ReadableStreamReadResult<Uint8Array> | null;
+    const settled = result as Read | null;
     if (settled === null) return new Rest(reader, chunks, reading);
     if (settled.done) return chunks.length === 0 ? null : chunks[0]!;
     chunks.push(settled.value);
@@ -85,12 +94,12 @@ function ignore(): void {
 class Rest implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #chunks: Uint8Array[];
-  #reading: Promise<ReadableStreamReadResult<Uint8Array>> | null;
+  #reading: Promise<Read> | null;
 
   constructor(
     reader: ReadableStreamDefaultReader<Uint8Array>,
     chunks: Uint8Array[],
-    reading: Promise<ReadableStreamReadResult<Uint8Array>> | null,
+    reading: Promise<Read> | null,
   ) {
     this.#reader = reader;
     this.#chunks = chunks;

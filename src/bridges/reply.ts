@@ -3,6 +3,7 @@
 import type { MaybePromise, StartResponse } from "../esgi/application.ts";
 import type { Body } from "../esgi/body.ts";
 import type { Environ, Header } from "../esgi/environ.ts";
+import { sortAndCombine } from "./light_headers.ts";
 
 // RFC 9110 §15, and the registry of IANA.
 const REASONS: Readonly<Record<number, string>> = {
@@ -71,34 +72,66 @@ const LINES: readonly string[] = Array.from(
   (_, status) => `${status} ${REASONS[status] ?? "Unknown"}`,
 );
 
-/** `"200 OK"` for 200. */
-export function statusLine(status: number): string {
+function statusLine(status: number): string {
   return LINES[status]!;
 }
 
-// Fields about one connection (RFC 9110 §7.6.1), which frameworks written for other servers set. Not Connection: to ask
-// for "close" is an application's right; and Upgrade belongs to a 426 response.
-const HOP_BY_HOP = new Set(["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"]);
-
-function isHopByHop(name: string): boolean {
-  switch (name.length) {
-    case 2:
-    case 7:
-    case 10:
-    case 16:
-    case 17:
-      return HOP_BY_HOP.has(name);
-    default:
-      return false;
-  }
+/** The status line of a response: its own reason, or the standard phrase. */
+export function lineOf(status: number, statusText: string): string {
+  if (statusText === "") return statusLine(status);
+  const reason = statusText.trim();
+  return reason === "" ? statusLine(status) : `${status} ${reason}`;
 }
 
-/** `pairs` without the fields that are the server's to send. Names are in lower case. */
-export function endToEnd(pairs: readonly Header[]): readonly Header[] {
+// Fields about one connection (RFC 9110 §7.6.1) are the server's; frameworks written for other servers set some.
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+function travels(status: number, name: string): boolean {
+  return !HOP_BY_HOP.has(name) || (status === 426 && name === "upgrade");
+}
+
+// ESGI wants content to have a type. This is the one that a recipient may assume where there is none (RFC 9110 §8.3).
+const UNKNOWN_TYPE: Header = ["content-type", "application/octet-stream"];
+
+/** The fields that go out: `pairs`, whose names are in lower case, as they are whenever nothing is wrong with them. */
+export function fieldsOf(status: number, pairs: readonly Header[], hasContent: boolean): readonly Header[] {
+  let typed = false;
+  let lengthy = false;
   for (let i = 0; i < pairs.length; i++) {
-    if (isHopByHop(pairs[i]![0])) return pairs.filter((pair) => !isHopByHop(pair[0]));
+    const name = pairs[i]![0];
+    // By length first: few names come as far as a comparison.
+    switch (name.length) {
+      case 12:
+        if (name === "content-type") {
+          if (typed) return fieldsOf(status, sortAndCombine(pairs), hasContent);
+          typed = true;
+        }
+        break;
+      case 14:
+        if (name === "content-length") {
+          if (lengthy) return fieldsOf(status, sortAndCombine(pairs), hasContent);
+          lengthy = true;
+        }
+        break;
+      case 2:
+      case 7:
+      case 10:
+      case 16:
+      case 17:
+        if (!travels(status, name)) {
+          return fieldsOf(status, pairs.filter((pair) => travels(status, pair[0])), hasContent);
+        }
+    }
   }
-  return pairs;
+  return typed || !hasContent ? pairs : [...pairs, UNKNOWN_TYPE];
 }
 
 function withLength(pairs: readonly Header[], length: number): readonly Header[] {
