@@ -320,5 +320,15 @@ onEachRuntime("the package", (runtime) => {
     test("types, as Deno sees them", async () => {
       expect(await run(alone, runtime.program, "check", "--quiet", "typescript.ts")).toMatchObject({ code: 0 });
     });
+
+    // As far as it goes without JSR. `npm run check` has checked the types.
+    test("JSR would take the sources, without slow types", async () => {
+      const words = ["publish", "--dry-run", "--allow-dirty", "--no-check"];
+      const { code, stderr } = await run(ROOT, runtime.program, ...words);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("Checking for slow types") });
+      const files = [...stderr.matchAll(/^ +file:\/\/(\S+) \(/gm)].map(([, path]) => path!.slice(ROOT.length));
+      for (const { source } of readPackage().entries) expect(files).toContain(source.slice(2));
+      expect(files.filter((path) => !/^(?:src|adapters)\/|^[A-Z]+\.md$|^LICENSE$|^deno\.json$/.test(path))).toEqual([]);
+    });
   }
 });
