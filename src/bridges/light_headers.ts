@@ -118,15 +118,8 @@ export function pairsOfInit(init: HeadersInit): readonly Header[] {
     return pairs;
   }
   const record = init as Record<string, string>;
-  for (const name of Reflect.ownKeys(record)) {
-    if (typeof name === "symbol") {
-      if (Object.prototype.propertyIsEnumerable.call(record, name)) {
-        throw new TypeError("a header name cannot be a symbol");
-      }
-      continue;
-    }
-    if (!Object.prototype.propertyIsEnumerable.call(record, name)) continue;
-    pairs.push([fieldName(name), fieldValue(record[name]!)]);
+  for (const name in record) {
+    if (Object.hasOwn(record, name)) pairs.push([fieldName(name), fieldValue(record[name]!)]);
   }
   return pairs;
 }
@@ -144,6 +137,16 @@ export function sortAndCombine(pairs: readonly Header[]): [string, string][] {
     else result.push([name, value]);
   }
   return result;
+}
+
+// Takes the fields called `name` from `pairs`, from index `start` on.
+function remove(pairs: Header[], name: string, start: number): void {
+  let kept = start;
+  for (let i = start; i < pairs.length; i++) {
+    const pair = pairs[i]!;
+    if (pair[0] !== name) pairs[kept++] = pair;
+  }
+  if (kept < pairs.length) pairs.length = kept;
 }
 
 let isLightHeaders: (value: object) => value is LightHeaders;
@@ -216,18 +219,13 @@ export class LightHeaders {
     const lower = fieldName(name);
     const pair: Header = [lower, fieldValue(value)];
     const pairs = this.#own();
-    let kept = 0;
-    let placed = false;
     for (let i = 0; i < pairs.length; i++) {
-      const old = pairs[i]!;
-      if (old[0] !== lower) pairs[kept++] = old;
-      else if (!placed) {
-        pairs[kept++] = pair;
-        placed = true;
-      }
+      if (pairs[i]![0] !== lower) continue;
+      pairs[i] = pair;
+      remove(pairs, lower, i + 1);
+      return;
     }
-    pairs.length = kept;
-    if (!placed) pairs.push(pair);
+    pairs.push(pair);
   }
 
   append(name: string, value: string): void {
@@ -238,12 +236,7 @@ export class LightHeaders {
   delete(name: string): void {
     const lower = fieldName(name);
     const pairs = this.#own();
-    let kept = 0;
-    for (let i = 0; i < pairs.length; i++) {
-      const pair = pairs[i]!;
-      if (pair[0] !== lower) pairs[kept++] = pair;
-    }
-    pairs.length = kept;
+    remove(pairs, lower, 0);
   }
 
   getSetCookie(): string[] {
