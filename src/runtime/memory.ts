@@ -115,6 +115,11 @@ export class MemoryRuntime implements Runtime {
     });
   }
 
+  /** At once: in memory there is no input beside the one that is being handled. */
+  soon(callback: () => void): void {
+    callback();
+  }
+
   every(_milliseconds: number, callback: () => void): () => void {
     this.#ticks.add(callback);
     return () => this.#ticks.delete(callback);

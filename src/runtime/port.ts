@@ -93,6 +93,8 @@ export interface Runtime {
    * @throws {ListenError} when the address cannot be had.
    */
   listen(bind: Bind, options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>;
+  /** Calls `callback` once, as soon as the input that has arrived by now has been handled. */
+  soon(callback: () => void): void;
   /** Calls `callback` each `milliseconds`, without keeping the process alive; returns what stops it. */
   every(milliseconds: number, callback: () => void): () => void;
 }

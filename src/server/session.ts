@@ -61,8 +61,9 @@ export class Session implements ConnectionHandler, InputSource {
   /** Reads the PROXY header that comes before everything else; null when none is expected any more. */
   #proxy: { readonly parser: ProxyHeaderParser; readonly required: boolean } | null = null;
   #tunnel: Tunnel | null = null;
-  /** Text that waits for the end of this turn, so that pipelined responses share a write. */
+  /** What waits to be written: responses to pipelined requests share a write. */
   #out = "";
+  #outBody: Uint8Array | null = null;
   /** Set while the peer does not take what was written. */
   #congested: Promise<void> | null = null;
   #congestedUntil = 0;
@@ -138,6 +139,7 @@ export class Session implements ConnectionHandler, InputSource {
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#out = "";
+    this.#outBody = null;
     if (exchange !== null) {
       exchange.abort();
       if (!exchange.done) this.#record(exchange, true);
@@ -165,27 +167,28 @@ export class Session implements ConnectionHandler, InputSource {
 
   // What an exchange and the server ask for.
 
-  /** Adds to what is written at the end of this turn, or writes at once when bytes come with it. */
+  /** Adds to what {@link flush} writes. */
   send(head: string, body: Uint8Array | null): void {
     if (this.#closed) return;
-    if (body === null) {
-      this.#out += head;
-    } else if (body.length <= GATHER_BODY && this.#pumping && this.#parser !== null && this.#parser.buffered > 0) {
+    if (this.#outBody !== null) this.flush();
+    this.#out += head;
+    if (body === null) return;
+    if (body.length <= GATHER_BODY && this.#pumping && this.#parser !== null && this.#parser.buffered > 0) {
       // More requests wait in what has been read: let their responses share one write.
-      this.#out += head + this.server.runtime.latin1(body, 0, body.length);
+      this.#out += this.server.runtime.latin1(body, 0, body.length);
     } else {
-      const out = this.#out + head;
-      this.#out = "";
-      this.#wrote(this.#connection.write(out, body));
+      this.#outBody = body;
     }
   }
 
-  /** Writes what is gathered; the promise, when there is one, means that the peer is slow. */
+  /** Writes what waits; the promise, when there is one, means that the peer is slow. */
   flush(): void | Promise<void> {
-    if (this.#out !== "") {
+    if (this.#out !== "" || this.#outBody !== null) {
       const out = this.#out;
+      const body = this.#outBody;
       this.#out = "";
-      this.#wrote(this.#connection.write(out, null));
+      this.#outBody = null;
+      this.#wrote(this.#connection.write(out, body));
     }
     return this.#congested ?? undefined;
   }
@@ -341,10 +344,13 @@ export class Session implements ConnectionHandler, InputSource {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#step()) {
-      if (this.#out.length > GATHER) this.flush();
+      // Before the next request: what is large is written, so that a client that does not read it is noticed.
+      if (this.#out.length > GATHER || (this.#outBody !== null && this.#parser !== null && this.#parser.buffered > 0)) {
+        this.flush();
+      }
     }
     this.#pumping = false;
-    if (this.#out !== "") this.flush();
+    if (this.#out !== "" || this.#outBody !== null) this.server.flushSoon(this);
     this.#settle();
   }
 
@@ -483,9 +489,13 @@ export class Session implements ConnectionHandler, InputSource {
         this.#clock = NONE;
       } else if (exchange.done || exchange.input.waiting) {
         // Each byte that comes sets this clock anew, since each ends in a turn.
-        // A finished response waits for the rest of its request, an unfinished one for what its application reads.
-        this.#clock = exchange.done ? LINGERING : BODY;
-        this.#deadline = this.server.after(this.server.settings.body_timeout);
+        // A finished response waits for the rest of its request, an unfinished one for what its application reads. The
+        // rest that nobody reads must not trickle in for ever.
+        const clock = exchange.done ? LINGERING : BODY;
+        if (clock !== LINGERING || this.#clock !== LINGERING) {
+          this.#clock = clock;
+          this.#deadline = this.server.after(this.server.settings.body_timeout);
+        }
       } else {
         this.#clock = NONE;
       }
@@ -496,13 +506,17 @@ export class Session implements ConnectionHandler, InputSource {
         return;
       }
       this.#releaseParser();
-      if (this.#requests > 0) {
+      // Set once: empty lines, which a client may send, are no sign of life.
+      if (this.#requests > 0 && this.#clock !== IDLE) {
         this.#clock = IDLE;
         this.#deadline = this.server.after(this.server.settings.keepalive);
       }
     } else if (this.#peerEnded && this.#congested === null) {
       this.refuse(new RemoteProtocolError(400, "the connection ended within a request head"));
       return;
+    } else if (this.#congested !== null) {
+      // The client does not read its last response: until it does, its next request is not looked at.
+      this.#clock = NONE;
     } else if (this.#clock !== HEAD_CLOCK) {
       // Set once: a head that trickles in does not get more time with each byte.
       if (this.#clock !== NEW) this.#deadline = this.server.after(this.server.settings.header_timeout);

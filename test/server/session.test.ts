@@ -93,6 +93,42 @@ describe("clocks", () => {
     expect(client.ended).toBe(false);
   });
 
+  it("keepalive: empty lines are no sign of life", async () => {
+    const { runtime, pass } = await serve(hello, { keepalive: 10 });
+    const client = runtime.connect();
+    void client.send(GET);
+    for (let i = 0; i < 11; i++) {
+      void client.send("\r\n");
+      pass(1);
+    }
+    expect(client.ended).toBe(true);
+  });
+
+  it("header_timeout does not run for a request that waits behind a response which is read slowly", async () => {
+    const { runtime, pass } = await serve(hello, { header_timeout: 1, write_timeout: 60 });
+    const client = runtime.connect();
+    client.stalled = true;
+    void client.send(GET);
+    void client.send(GET);
+    pass(5);
+    expect(client.ended).toBe(false);
+    client.drain();
+    await settle();
+    expect(client.received.match(/hello/g)).toHaveLength(2);
+  });
+
+  it("body_timeout: the rest of a body that nobody reads may not trickle in for ever", async () => {
+    const { runtime, pass } = await serve(hello, { body_timeout: 5 });
+    const client = runtime.connect();
+    void client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    expect(client.received).toContain("hello");
+    for (let i = 0; i < 6; i++) {
+      void client.send("a");
+      pass(1);
+    }
+    expect(client.closed).toBe(true);
+  });
+
   it("body_timeout: a body that stops gets 408 while the application waits for it", async () => {
     const { runtime, pass } = await serve(async (environ, startResponse) => {
       const body = await environ["esgi.input"].text();
