@@ -103,12 +103,6 @@ export async function start(application: Application, settings: Settings, contex
       ? error
       : new ConfigError(`certfile, keyfile or ca_certs: ${reasonOf(error)}`);
   }
-  // Said only now, so that an address that cannot be had is the only line.
-  notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
-  const denied = SETTING_VARIABLES.filter((variable) => !host.canReadEnv(variable));
-  if (denied.length > 0) notice(`Without --allow-env, these are not read from the environment: ${denied.join(", ")}`);
-  for (const url of urls) notice(`Listening at: ${url}`);
-
   let finish!: () => void;
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
@@ -143,6 +137,11 @@ export async function start(application: Application, settings: Settings, contex
         events.emit("fault", { error, message: "Uncaught error outside of a request", environ: null }),
     })
     : () => {};
+  // Said only now, so that an address that cannot be had is the only line, and whoever waits for these may send signals.
+  notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
+  const denied = SETTING_VARIABLES.filter((variable) => !host.canReadEnv(variable));
+  if (denied.length > 0) notice(`Without --allow-env, these are not read from the environment: ${denied.join(", ")}`);
+  for (const url of urls) notice(`Listening at: ${url}`);
   return running;
 }
 
