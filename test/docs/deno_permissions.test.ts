@@ -1,0 +1,122 @@
+// README.md's table of what Deno must allow: what is named there is enough, and nothing of it can be left out.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
+import { type ServerOptions, ServerProcess } from "../support/server.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "tricorn-"));
+const path = (name: string): string => join(directory, name);
+const APP = "examples/hello.ts";
+const READ_APP = `--allow-read=${APP}`;
+const NET = "--allow-net=127.0.0.1:0";
+
+interface Case {
+  readonly what: string;
+  readonly options: ServerOptions;
+  readonly permissions: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  { what: "TCP", options: {}, permissions: [NET, READ_APP] },
+  { what: "all IPv4 addresses", options: { bind: ":0" }, permissions: ["--allow-net=:0", READ_APP] },
+  {
+    what: "a unix socket",
+    options: { bind: `unix:${path("socket")}` },
+    permissions: [
+      `--allow-net=unix:${path("socket")}`,
+      `--allow-read=${APP},${path("socket")}`,
+      `--allow-write=${path("socket")}`,
+    ],
+  },
+  {
+    what: "log files",
+    options: { accesslog: path("access.log") },
+    permissions: [NET, READ_APP, `--allow-write=${path("access.log")}`],
+  },
+  {
+    what: "TLS",
+    options: { certfile: path("cert.pem"), keyfile: path("key.pem") },
+    permissions: [NET, `--allow-read=${APP},${path("cert.pem")},${path("key.pem")}`],
+  },
+  {
+    what: "a directory to change to",
+    options: { chdir: directory, app: `${process.cwd()}/${APP}` },
+    permissions: [NET, `--allow-read=${APP},${directory}`],
+  },
+  {
+    what: "an application with static imports",
+    options: { app: "examples/hono.ts" },
+    permissions: [NET, "--allow-read=examples/hono.ts"],
+  },
+];
+
+const deno = RUNTIMES.find(({ kind }) => kind === "deno");
+
+beforeAll(() => {
+  const words = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost";
+  execFileSync("openssl", words.split(" "), { cwd: directory, stdio: "pipe" });
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Runs with these permissions and no others: what it says, and its exit code when it does not start. */
+async function attempt(
+  runtime: TestRuntime,
+  options: ServerOptions,
+  permissions: readonly string[],
+): Promise<{ readonly listens: boolean; readonly code: number | string; readonly stderr: string }> {
+  const only = { ...runtime, words: () => ["run", "--no-prompt", ...permissions] };
+  const server = new ServerProcess(only, { app: APP, ...options, env: { PORT: "1" } });
+  try {
+    const listens = await server.ready().then(() => true, () => false);
+    if (listens) server.signal("SIGTERM");
+    return { listens, code: await server.exited(), stderr: server.stderr };
+  } finally {
+    await server.stop();
+  }
+}
+
+if (deno === undefined || deno.missing !== null) test.skip("what Deno must allow: deno is not here", () => {});
+else describe("what Deno must allow", () => tests(deno));
+
+function tests(deno: TestRuntime): void {
+  for (const { what, options, permissions } of CASES) {
+    test(`${what}: ${permissions.join(" ")}`, async () => {
+      const whole = await attempt(deno, options, permissions);
+      expect(whole.listens, whole.stderr).toBe(true);
+      expect(whole.code).toBe(0);
+    });
+
+    for (const [index, permission] of permissions.entries()) {
+      test(`${what}: not without ${permission}`, async () => {
+        const rest = await attempt(deno, options, permissions.filter((_, other) => other !== index));
+        expect(rest.listens).toBe(false);
+        // One line, which names the permission.
+        expect(rest.stderr).toMatch(new RegExp(`^tricorn: [^\\n]*${permission.split("=")[0]}[^\\n]*\\n$`));
+        expect([1, 2, 3]).toContain(rest.code);
+      });
+    }
+  }
+
+  test("an inherited socket: nothing but what reads the application", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    expect((server.address() as AddressInfo).port).toBeGreaterThan(0);
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    const { listens, stderr } = await attempt(deno, { bind: "fd://3", fds: [fd] }, [READ_APP]);
+    server.close();
+    expect(listens, stderr).toBe(true);
+  });
+
+  test("the environment is read when it may be, and not needed", async () => {
+    const without = await attempt(deno, {}, [NET, READ_APP]);
+    expect(without.stderr).toContain("Without --allow-env, these are not read from the environment: PORT, FORWARDED_");
+    const withIt = await attempt(deno, {}, [NET, READ_APP, "--allow-env=PORT,FORWARDED_ALLOW_IPS"]);
+    expect(withIt.stderr).not.toContain("--allow-env");
+  });
+}
