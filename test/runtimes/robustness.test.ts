@@ -203,7 +203,7 @@ onEachRuntime("robustness", (runtime) => {
   test("a body of one byte a chunk", async () => {
     const client = await server().connect();
     const size = 100_000;
-    client.send("POST /reads HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send("POST /reads?id=crumbs HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(`${"1\r\nx\r\n".repeat(size)}0\r\n\r\n`);
     expect((await client.response()).text).toBe(String(size));
   });
