@@ -209,7 +209,7 @@ async function listen(
   options: ListenOptions,
   accept: (connection: Connection) => ConnectionHandler,
 ): Promise<Listener> {
-  if (bind.kind === "fd") throw new TypeError("adapters/mod.ts listens on file descriptors by node:net");
+  if (bind.kind === "fd") throw new TypeError("adapters/runtime.ts listens on file descriptors by node:net");
   if (bind.kind === "unix") await freeUnixPath(bind);
   const { tls } = options;
   try {

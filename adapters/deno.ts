@@ -215,10 +215,10 @@ async function listen(
   options: ListenOptions,
   accept: (connection: Connection) => ConnectionHandler,
 ): Promise<Listener> {
-  if (bind.kind === "fd") throw new TypeError("adapters/mod.ts listens on file descriptors by node:net");
+  if (bind.kind === "fd") throw new TypeError("adapters/runtime.ts listens on file descriptors by node:net");
   if (bind.kind === "unix") await freeUnixPath(bind);
   const { tls, backlog: tcpBacklog } = options;
-  if (tls?.requestClientCert) throw new TypeError("adapters/mod.ts asks for client certificates by node:tls");
+  if (tls?.requestClientCert) throw new TypeError("adapters/runtime.ts asks for client certificates by node:tls");
   let listener: Deno.Listener;
   try {
     if (bind.kind === "unix") {

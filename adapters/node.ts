@@ -1,4 +1,4 @@
-// node:net, for Node; and on Deno and Bun for inherited file descriptors (adapters/mod.ts).
+// node:net, for Node; and on Deno and Bun for inherited file descriptors (adapters/runtime.ts).
 
 import { Buffer } from "node:buffer";
 import * as net from "node:net";

@@ -48,7 +48,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],
-  "adapters/bin.ts": ["src/cli/main.ts", "adapters/mod.ts", "adapters/process.ts"],
+  "adapters/bin.ts": ["src/cli/main.ts", "adapters/runtime.ts", "adapters/process.ts"],
+  "adapters/runtime.ts": ["src/runtime/port.ts", "adapters/"],
 };
 
 interface Import {

@@ -45,7 +45,12 @@ const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 const MAX_CACHED = 512;
 const MAX_REMEMBERED = 64;
-const statusLines = new Map<string, string>();
+const statusLines = new Map<string, StatusLine>();
+
+interface StatusLine {
+  readonly code: number;
+  readonly text: string;
+}
 /** What is known of a name: its kind, and the last line written with it, since most applications repeat themselves. */
 interface KnownName {
   readonly kind: number;
@@ -54,12 +59,13 @@ interface KnownName {
 }
 const knownNames = new Map<string, KnownName>();
 
-function statusLine(status: string): string {
+function statusLine(status: string): StatusLine {
   if (typeof status !== "string" || !STATUS.test(status)) {
     throw new TypeError(`startResponse: status must be like "200 OK" (RFC 9112 §4), not ${quote(status)}`);
   }
   // RFC 9112 §4: the space stands there even when the reason phrase is empty.
-  const line = `HTTP/1.1 ${status.length === 3 ? `${status} ` : status}\r\n`;
+  const text = `HTTP/1.1 ${status.length === 3 ? `${status} ` : status}\r\n`;
+  const line = { code: Number(status.slice(0, 3)), text };
   if (statusLines.size < MAX_CACHED) statusLines.set(status, line);
   return line;
 }
@@ -75,8 +81,9 @@ function learnName(name: string): KnownName {
 
 /** @throws {TypeError} when status or fields are malformed; nothing of `head` is to be used then. */
 export function readHead(status: string, fields: readonly Field[], head: ResponseHead): void {
-  let text = statusLines.get(status) ?? statusLine(status);
-  const code = Number(status.slice(0, 3));
+  const line = statusLines.get(status) ?? statusLine(status);
+  const code = line.code;
+  let text = line.text;
   let length = -1;
   head.wantsClose = false;
   head.hasDate = false;
