@@ -454,13 +454,14 @@ export class Exchange implements response.ResponseHead {
       // A 304 may tell the length that a 200 would have had (RFC 9110 §8.6); the others have none but 205's zero.
       if (status === 304 && declared >= 0) head += `Content-Length: ${declared}\r\n`;
       else if (status === 205) head += "Content-Length: 0\r\n";
+    } else if (this.#head && declared < 0 && known <= 0) {
+      // Nobody told the length that GET would have had (RFC 9110 §8.6).
+      this.#framing = response.NO_BODY;
     } else if (declared >= 0 || known >= 0) {
       const length = declared >= 0 ? declared : known;
       this.#framing = this.#head ? response.NO_BODY : response.BY_LENGTH;
       this.#remaining = length;
       head += `Content-Length: ${length}\r\n`;
-    } else if (this.#head) {
-      this.#framing = response.NO_BODY;
     } else if (this.#http11) {
       this.#framing = response.CHUNKED;
       head += "Transfer-Encoding: chunked\r\n";

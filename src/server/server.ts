@@ -57,6 +57,8 @@ export class Server {
   readonly #trusted: TrustedPeers;
   readonly #proxies: TrustedPeers;
   readonly #stopTicking: () => void;
+  /** The last connection's own end, as the environ has it: mostly all connections share it, and so its strings. */
+  #local = { address: "", port: -1, scheme: "", serverName: "", serverPort: "" };
   /** Milliseconds of the last tick: exact enough for timeouts, and no system call a request. */
   #now = performance.now();
   #second = 0;
@@ -198,12 +200,21 @@ export class Server {
     const local = header?.destination ?? connection.local;
     const tls: TlsInfo | null = header?.tls ?? connection.tls;
     const scheme = tls === null ? "http" : "https";
-    const known = local.address !== "";
+    if (local.address !== this.#local.address || local.port !== this.#local.port || scheme !== this.#local.scheme) {
+      const known = local.address !== "";
+      this.#local = {
+        address: local.address,
+        port: local.port,
+        scheme,
+        serverName: !known ? "localhost" : local.address.includes(":") ? `[${local.address}]` : local.address,
+        serverPort: known ? String(local.port) : scheme === "https" ? "443" : "80",
+      };
+    }
     return {
       address: remote.address,
       port: remote.port === 0 ? "" : String(remote.port),
-      serverName: !known ? "localhost" : local.address.includes(":") ? `[${local.address}]` : local.address,
-      serverPort: known ? String(local.port) : scheme === "https" ? "443" : "80",
+      serverName: this.#local.serverName,
+      serverPort: this.#local.serverPort,
       scheme,
       tls,
     };

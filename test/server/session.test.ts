@@ -206,6 +206,35 @@ describe("clocks", () => {
   });
 });
 
+describe("HEAD (RFC 9110 §9.3.2)", () => {
+  const head = async (application: Application): Promise<string> => {
+    const client = (await serve(application)).runtime.connect();
+    void client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    return client.received;
+  };
+
+  it("has the Content-Length of the body that the application returned, and no body", async () => {
+    const received = await head(hello);
+    expect(received).toContain("Content-Length: 5\r\n");
+    expect(received).toMatch(/\r\n\r\n$/);
+  });
+
+  it("has the Content-Length that was declared, and none where nobody told it", async () => {
+    expect(
+      await head((_environ, startResponse) => {
+        startResponse("200 OK", [["Content-Length", "7"]]);
+        return null;
+      }),
+    ).toContain("Content-Length: 7\r\n");
+    expect(
+      await head((_environ, startResponse) => {
+        startResponse("200 OK", []);
+        return null;
+      }),
+    ).not.toContain("Content-Length");
+  });
+});
+
 describe("pipelining", () => {
   it("answers in order and in one write when the application is synchronous", async () => {
     const { runtime } = await serve((environ, startResponse) => {
