@@ -1,8 +1,6 @@
-/// <reference types="bun-types" />
 // Bun.listen: raw sockets whose write() tells at once how much was taken.
 
 import { Buffer } from "node:buffer";
-import type { Socket, SocketHandler, TCPSocketListenOptions } from "bun";
 import type { TlsInfo } from "../src/esgi/environ.ts";
 import type {
   Bind,
@@ -14,6 +12,40 @@ import type {
   Runtime,
 } from "../src/runtime/port.ts";
 import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
+
+// What is used of Bun's own types. They are declared here because bun-types declares fetch and the streams anew, for every
+// file that is checked beside it, and because who uses Tricorn may not have them.
+interface Socket<Data> {
+  data: Data | undefined;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly localAddress: string | undefined;
+  readonly localPort: number;
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  end(): void;
+  shutdown(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+interface SocketHandler<Data> {
+  open(socket: Socket<Data>): void;
+  data(socket: Socket<Data>, chunk: Uint8Array): void;
+  drain(socket: Socket<Data>): void;
+  end(socket: Socket<Data>): void;
+  close(socket: Socket<Data>): void;
+  error(socket: Socket<Data>): void;
+}
+
+interface BunApi {
+  readonly version: string;
+  listen<Data>(
+    options: { readonly socket: SocketHandler<Data>; readonly [name: string]: unknown },
+  ): { readonly port: number; stop(closeConnections: boolean): void };
+}
+
+const { Bun } = globalThis as unknown as { Bun: BunApi };
 
 /** Head and body are put together here: one write is one system call, and it returns before the next one begins. */
 const scratch = Buffer.allocUnsafe(128 * 1024);
@@ -228,7 +260,7 @@ async function listen(
           ALPNProtocols: "\x08http/1.1",
         },
       }),
-    } as unknown as TCPSocketListenOptions<BunConnection>);
+    });
     if (bind.kind === "unix") setUnixMode(bind);
     return {
       bind: bind.kind === "tcp" ? { ...bind, port: listener.port } : bind,

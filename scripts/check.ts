@@ -5,7 +5,9 @@ import process from "node:process";
 
 const STEPS: readonly (readonly [what: string, command: readonly string[]])[] = [
   ["src has the types of no runtime", ["tsc", "-p", "tsconfig.json"]],
-  ["types, with those of Node, Deno and Bun", ["tsc", "-p", "tsconfig.all.json"]],
+  ["types, with Node's", ["tsc", "-p", "tsconfig.all.json"]],
+  ["types, with Bun's", ["tsc", "-p", "tsconfig.bun.json"]],
+  ["types of the benchmark", ["tsc", "-p", "scripts/bench/tsconfig.json"]],
   ["types, as Deno sees them", ["deno", "check", "adapters/bin.ts", "examples/"]],
   ["format", ["deno", "fmt", "--check"]],
   ["lint", ["deno", "lint"]],

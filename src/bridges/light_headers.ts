@@ -250,19 +250,19 @@ export class LightHeaders {
     for (const [name, value] of this.#sorted()) callback.call(thisArg, value, name, this as unknown as Headers);
   }
 
-  *keys(): HeadersIterator<string> {
+  *keys(): IterableIterator<string> {
     for (const pair of this.#sorted()) yield pair[0];
   }
 
-  *values(): HeadersIterator<string> {
+  *values(): IterableIterator<string> {
     for (const pair of this.#sorted()) yield pair[1];
   }
 
-  entries(): HeadersIterator<[string, string]> {
+  entries(): IterableIterator<[string, string]> {
     return this.#sorted().values();
   }
 
-  declare [Symbol.iterator]: () => HeadersIterator<[string, string]>;
+  declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
 
   #sorted(): [string, string][] {
     return sortAndCombine(this.#pairs ?? this.#fill());

@@ -88,6 +88,9 @@ export class FakeRuntime implements Runtime {
   utf8Length(text: string): number {
     return new TextEncoder().encode(text).length;
   }
+  soon(callback: () => void): void {
+    callback();
+  }
   listen(...[bind, options]: Parameters<Runtime["listen"]>): ReturnType<Runtime["listen"]> {
     const address = formatBind(bind);
     const fault = this.faults.get(address);
