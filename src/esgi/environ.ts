@@ -82,7 +82,10 @@ export interface Environ {
   /** Aborted when the client has left or the request has run out of time. */
   "esgi.signal": AbortSignal;
   /** Makes a body of a file; a server may send it without reading it through JavaScript. */
-  "esgi.file_wrapper"?: (file: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>, chunkSize?: number) => FileWrapper;
+  "esgi.file_wrapper"?: (
+    file: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
+    chunkSize?: number,
+  ) => FileWrapper;
   /** Sends 103 Early Hints (RFC 8297) with these fields; does nothing for an HTTP/1.0 client. */
   "esgi.early_hints"?: (headers: Headers) => void;
   /** The protocols that the client offers to switch to (RFC 9110 §7.8), in order; absent when it offers none. */

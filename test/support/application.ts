@@ -466,6 +466,18 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     await gate(environ);
     return text(startResponse, "gated");
   },
+  /** Answers when a test has had the time to do something meanwhile. */
+  "/takes-its-time": async (environ, startResponse) => {
+    note(environ).started++;
+    await sleep(1500);
+    return text(startResponse, "took its time");
+  },
+  "/streams-its-time": async function* (_, startResponse): AsyncGenerator<Chunk, undefined> {
+    startResponse("200 OK", [TEXT]);
+    yield "chunk0";
+    await sleep(1500);
+    yield "the last\n";
+  },
   /** Looks at its signal only after a while. */
   "/late-signal": async (environ, startResponse) => {
     const one = note(environ);

@@ -8,7 +8,7 @@ declare module "express" {
   interface Express {
     (request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse): void;
     use(handler: Handler): Express;
-    use(path: string, handler: Handler): Express;
+    use(path: string | string[], handler: Handler): Express;
   }
   function express(): Express;
   namespace express {
