@@ -127,7 +127,9 @@ class BunConnection implements Connection {
         return;
       }
     }
-    (this.#queue ??= []).push(reused ? bytes.slice(taken, length) : bytes.subarray(taken, length));
+    const rest = bytes.subarray(taken, length);
+    // Not slice(): that of a Buffer copies nothing.
+    (this.#queue ??= []).push(reused ? new Uint8Array(rest) : rest);
   }
 
   end(): void | Promise<void> {

@@ -172,8 +172,9 @@ class DenoConnection implements Connection {
 function join(head: string, body: Uint8Array | null, target: Uint8Array | null, length: number): Uint8Array {
   if (head === "" && body !== null && target === null) return body;
   const all = target ?? new Uint8Array(length);
-  // encodeInto is the fastest encoder here, and right while all is ASCII, which it tells.
-  if (encoder.encodeInto(head, all).written !== head.length) writeLatin1(all, head, 0);
+  // encodeInto is the fastest encoder here, and right while all is ASCII: then it reads as much as it writes.
+  const { read, written } = encoder.encodeInto(head, all);
+  if (read !== head.length || written !== read) writeLatin1(all, head, 0);
   if (body !== null) all.set(body, head.length);
   return all.length === length ? all : all.subarray(0, length);
 }

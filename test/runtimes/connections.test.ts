@@ -1,5 +1,6 @@
 // What happens on a connection over time: interim answers, bodies that break off, clients that leave, and back-pressure.
 
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Client } from "../support/client.ts";
 import { onEachRuntime } from "../support/runtimes.ts";
@@ -507,5 +508,114 @@ onEachRuntime("back-pressure", (runtime) => {
     const { rest } = await client.ended();
     expect(rest.split("HTTP/1.1 204 No Content").length - 1).toBe(count);
     expect(rest).toMatch(/"target":"\/last"/);
+  });
+});
+
+onEachRuntime("what is sent is what arrives", (runtime) => {
+  const server = useServer(runtime);
+
+  /** Bytes that differ everywhere, so that nothing that is lost, doubled or overwritten goes unseen. */
+  function content(size: number, seed: number): Buffer {
+    const bytes = Buffer.alloc(size);
+    let state = seed;
+    for (let at = 0; at + 4 <= size; at += 4) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+      bytes.writeInt32LE(state, at);
+    }
+    return bytes;
+  }
+
+  /** `body` in chunks of very different sizes. */
+  function* inChunks(body: Buffer): Generator<Buffer, undefined> {
+    for (let at = 0, n = 0; at < body.length; n++) {
+      const size = Math.min(body.length - at, [1, 7, 100, 4096, 65_536, 200_000][n % 6]!);
+      yield Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), body.subarray(at, at + size), Buffer.from("\r\n")]);
+      at += size;
+    }
+    yield Buffer.from("0\r\n\r\n");
+  }
+
+  test("uploads, several at a time", async () => {
+    await Promise.all(Array.from({ length: 10 }, async (_, n) => {
+      const body = content(1_000_000 + n * 1001, n);
+      const client = await server().connect();
+      for (let again = 0; again < 2; again++) {
+        if (n % 2 === 0) {
+          client.send(post("/", `Content-Length: ${body.length}`)).send(body);
+        } else {
+          client.send(post("/", "Transfer-Encoding: chunked"));
+          for (const chunk of inChunks(body)) client.send(chunk);
+        }
+        const told = JSON.parse((await client.response()).text) as { bodyLength: number; bodySha256: string };
+        expect(told.bodyLength).toBe(body.length);
+        expect(told.bodySha256).toBe(createHash("sha256").update(body).digest("hex"));
+      }
+    }));
+  });
+
+  for (const path of ["/mirror", "/mirror-stream"]) {
+    test(`${path}: an upload that comes back while it goes, to a client that reads late`, async () => {
+      const body = content(10_000_000, 7);
+      const client = await server().connect();
+      client.pause().send(post(path, "Transfer-Encoding: chunked"));
+      for (const chunk of inChunks(body)) client.send(chunk);
+      const stalled = await settled(() => taken(client));
+      expect(stalled).toBeGreaterThan(0);
+      client.resume();
+      const digest = createHash("sha256").update((await client.response()).body).digest("hex");
+      expect(digest).toBe(createHash("sha256").update(body).digest("hex"));
+    });
+  }
+
+  test("downloads in pieces, to clients that read late or slowly", async () => {
+    let wanted = "";
+    for (let n = 0, number = 0; n < 3000; n++) {
+      const lines = n % 100 === 0 ? 20_000 : n % 10 === 0 ? 500 : 1 + n % 7;
+      for (let line = 0; line < lines; line++) wanted += `line ${number++}\n`;
+    }
+    const digest = createHash("sha256").update(wanted).digest("hex");
+    await Promise.all(Array.from({ length: 4 }, async (_, n) => {
+      const client = await server().connect();
+      if (n > 0) client.pause();
+      // In HTTP/1.0 the body is as it is, without framing.
+      client.send(n % 2 === 0 ? get("/numbers", "Connection: close") : "GET /numbers HTTP/1.0\r\n\r\n");
+      if (n > 0) await sleep(200);
+      for (let burst = 0; n > 1 && burst < 20; burst++) {
+        client.resume();
+        await sleep(1);
+        client.pause();
+        await sleep(10);
+      }
+      client.resume();
+      const hash = createHash("sha256");
+      if (n % 2 === 0) {
+        hash.update((await client.response()).body);
+      } else {
+        await client.until("\r\n\r\n");
+        hash.update(Buffer.from((await client.ended()).rest, "latin1"));
+      }
+      expect(hash.digest("hex")).toBe(digest);
+    }));
+  });
+
+  test("responses to pipelined requests of different kinds, many at a time", async () => {
+    await Promise.all(Array.from({ length: 10 }, async () => {
+      const client = await server().connect();
+      const kinds = ["/kind/bytes", "/kind/string", "/kind/async", "/hello", "/kind/large-chunks", "/kind/stream"];
+      const order = Array.from({ length: 60 }, (_, n) => kinds[(n * 7) % kinds.length]!);
+      client.send(order.map((path) => get(path)).join(""));
+      for (const path of order) {
+        const response = await client.response();
+        const wanted = {
+          "/kind/bytes": "4",
+          "/kind/string": "7",
+          "/kind/async": "7",
+          "/hello": "5",
+          "/kind/large-chunks": "400000",
+          "/kind/stream": "7",
+        };
+        expect(`${path} ${response.body.length}`).toBe(`${path} ${wanted[path as keyof typeof wanted]}`);
+      }
+    }));
   });
 });

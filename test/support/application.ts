@@ -195,6 +195,19 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     })();
   },
 
+  /** 20 MB of numbered lines, in pieces of very different sizes. */
+  "/numbers": function* (_, startResponse): Generator<Chunk, undefined> {
+    startResponse("200 OK", [TEXT]);
+    const encoder = new TextEncoder();
+    let number = 0;
+    for (let n = 0; n < 3000; n++) {
+      let piece = "";
+      const lines = n % 100 === 0 ? 20_000 : n % 10 === 0 ? 500 : 1 + n % 7;
+      for (let line = 0; line < lines; line++) piece += `line ${number++}\n`;
+      yield n % 2 === 0 ? piece : encoder.encode(piece);
+    }
+  },
+
   // ---- Statuses and fields ----
 
   "/status/204-body": (_, startResponse) => {
