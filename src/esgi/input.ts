@@ -149,8 +149,9 @@ export class InputBuffer implements Input {
       pull: async (controller) => {
         const chunk = await this.read();
         if (chunk.length > 0) {
-          // A byte stream takes the buffer away from its sender, and this one may be shared: give it a copy.
-          controller.enqueue(chunk.slice());
+          // A byte stream takes the buffer away from its sender, and this one may be shared: give it a copy. Not slice(),
+          // since on Node a chunk is a Buffer, whose slice() copies nothing.
+          controller.enqueue(new Uint8Array(chunk));
           return;
         }
         controller.close();

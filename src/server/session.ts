@@ -101,7 +101,7 @@ export class Session implements ConnectionHandler, InputSource {
   receive(chunk: Uint8Array): void | Promise<void> {
     if (this.#closing) return;
     if (this.#tunnel !== null) {
-      return this.#tunnel.receive(this.server.runtime.reusesReadBuffers ? chunk.slice() : chunk);
+      return this.#tunnel.receive(this.server.runtime.reusesReadBuffers ? new Uint8Array(chunk) : chunk);
     }
     if (this.#proxy !== null) {
       const rest = this.#proxyHeader(chunk);
@@ -417,7 +417,7 @@ export class Session implements ConnectionHandler, InputSource {
       switch (parser.next()) {
         case DATA:
           exchange.expectsContinue = false;
-          input.push(this.server.runtime.reusesReadBuffers ? parser.data.slice() : parser.data);
+          input.push(this.server.runtime.reusesReadBuffers ? new Uint8Array(parser.data) : parser.data);
           break;
         case END:
           exchange.requestComplete = true;
