@@ -274,6 +274,8 @@ export class Exchange implements response.ResponseHead {
   requestComplete: boolean;
   /** The client waits for 100 Continue before it sends the body. */
   expectsContinue: boolean;
+  /** 100 Continue has been sent. */
+  continued = false;
   bytesSent = 0;
   startedAt = 0;
   headers: Headers = [];

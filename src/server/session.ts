@@ -157,6 +157,7 @@ export class Session implements ConnectionHandler, InputSource {
     if (exchange.expectsContinue && !exchange.sent) {
       exchange.expectsContinue = false;
       if (this.#parser!.buffered === 0) {
+        exchange.continued = true;
         this.send(CONTINUE, null);
         this.flush();
       }
@@ -278,9 +279,12 @@ export class Session implements ConnectionHandler, InputSource {
   /** Hands the connection over after 101. */
   tunnel(head: string, upgraded: Upgraded): void {
     const exchange = this.#exchange!;
-    const rest = this.#parser!.takeRest();
+    const parser = this.#parser!;
+    const rest = parser.takeRest();
     this.#exchange = null;
     this.#record(exchange, false);
+    // RFC 9110 §7.8: who asked for both gets 100 first, though there is no content to wait for.
+    if (parser.expectContinue && !exchange.continued) head = CONTINUE + head;
     this.#releaseParser();
     this.#clock = NONE;
     this.send(head, null);

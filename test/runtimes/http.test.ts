@@ -367,6 +367,25 @@ const SECTIONS: Readonly<Record<string, readonly Transcript[]>> = {
       bodyLength: 5,
     }),
     {
+      name: "an upgrade is preceded by 100 Continue, content or not (RFC 9110 §7.8)",
+      send: get("/upgrade-throws", "Connection: Upgrade", "Upgrade: echo", "Expect: 100-continue"),
+      statuses: [100, 101],
+      then: "closed",
+    },
+    {
+      name: "also when the content has come already",
+      send: get(
+        "/upgrade-throws",
+        "Connection: Upgrade",
+        "Upgrade: echo",
+        "Expect: 100-continue",
+        "Content-Length: 5",
+      ) + "hello",
+      statuses: [100, 101],
+      then: "closed",
+      wholeOnly: true,
+    },
+    {
       name: "HTTP/1.0 has none",
       send: "POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
       statuses: [200],
