@@ -302,6 +302,15 @@ describe.skipIf(files === null)("TLS (skipped without openssl)", () => {
       expect(client.total).toBeGreaterThan(52_428_800);
     });
 
+    test("what is sent is what arrives, at a client that reads late", async () => {
+      const plain = await withServer(runtime, {}, async (other) => (await other.get("/numbers")).body);
+      const client = await secure();
+      client.pause().send(get("/numbers", "Connection: close"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      client.resume();
+      expect((await client.response()).body.equals(plain)).toBe(true);
+    });
+
     test("a client that does not read holds no memory", async () => {
       const before = server().rss();
       const clients = await Promise.all([secure(), secure(), secure()]);

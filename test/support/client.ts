@@ -22,21 +22,22 @@ export class Client {
   ending: Ending | null = null;
   /** Bytes received, read or not. */
   total = 0;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  /** What has come and was not read lies from #start to #end; behind that is room. Nothing is ever written over. */
+  #buffer: Buffer = Buffer.alloc(4096);
+  #start = 0;
+  #end = 0;
   #changed: (() => void)[] = [];
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
       this.total += chunk.length;
-      this.#size += chunk.length;
-      this.#chunks.push(chunk);
+      this.#append(chunk);
       this.#wake();
     });
-    socket.on("end", () => this.#end("fin"));
-    socket.on("error", () => this.#end("reset"));
-    socket.on("close", () => this.#end("reset"));
+    socket.on("end", () => this.#over("fin"));
+    socket.on("error", () => this.#over("reset"));
+    socket.on("close", () => this.#over("reset"));
   }
 
   /** Connects; half-open, so that the test decides when its own side ends. */
@@ -51,7 +52,7 @@ export class Client {
     return await connected(socket, "secureConnect");
   }
 
-  #end(ending: Ending): void {
+  #over(ending: Ending): void {
     this.ending ??= ending;
     this.#wake();
   }
@@ -67,16 +68,26 @@ export class Client {
     return this.#all().toString("latin1");
   }
 
+  #append(chunk: Buffer): void {
+    if (this.#end + chunk.length > this.#buffer.length) {
+      const unread = this.#all();
+      this.#buffer = Buffer.allocUnsafe(Math.max(4096, 2 * (unread.length + chunk.length)));
+      this.#buffer.set(unread);
+      this.#start = 0;
+      this.#end = unread.length;
+    }
+    this.#buffer.set(chunk, this.#end);
+    this.#end += chunk.length;
+  }
+
   #all(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] ?? Buffer.alloc(0);
+    return this.#buffer.subarray(this.#start, this.#end);
   }
 
   #take(size: number): Buffer {
-    const all = this.#all();
-    this.#chunks = size < all.length ? [all.subarray(size)] : [];
-    this.#size -= size;
-    return all.subarray(0, size);
+    const taken = this.#all().subarray(0, size);
+    this.#start += size;
+    return taken;
   }
 
   send(data: string | Uint8Array): this {
@@ -151,8 +162,8 @@ export class Client {
     let size = -1;
     let response: Response | null = null;
     await this.#until("a response", () => {
-      if (this.#size === size && this.ending === null) return false;
-      size = this.#size;
+      if (this.total === size && this.ending === null) return false;
+      size = this.total;
       response = parseResponse(this.#all(), this.ending, request.head ?? false);
       return response !== null || this.ending !== null;
     });
@@ -170,14 +181,14 @@ export class Client {
 
   /** Throws away what has come. */
   discard(): void {
-    this.#chunks = [];
-    this.#size = 0;
+    this.#buffer = Buffer.alloc(0);
+    this.#start = this.#end = 0;
   }
 
   /** Resolves when the server has ended the connection; with what was left to read. */
   async ended(): Promise<{ readonly ending: Ending; readonly rest: string }> {
     await this.#until("the connection's end", () => this.ending !== null);
-    return { ending: this.ending!, rest: this.#take(this.#size).toString("latin1") };
+    return { ending: this.ending!, rest: this.#take(this.#all().length).toString("latin1") };
   }
 }
 
