@@ -122,6 +122,10 @@ export class RequestParser {
   #textStart = 0;
   #textEnd = 0;
   #headSize = 0;
+  /** The field lines whose meaning the fields below still hold, or "". */
+  #block = "";
+  #blockFields: readonly names.Field[] = [];
+  #blockStart = -1;
   #seenLow = 0;
   #seenHigh = 0;
   #host: string | null = null;
@@ -193,7 +197,20 @@ export class RequestParser {
         switch (this.#state) {
           case REQUEST_LINE:
             if (!this.#requestLine()) return NEED_DATA;
-            break;
+            if (this.#repeatFields()) {
+              this.#finishHead();
+              return HEAD;
+            }
+            this.#startFields();
+            this.#state = FIELDS;
+            this.#blockStart = this.#position;
+            if (!this.#fieldLines(false)) {
+              this.#blockStart = -1;
+              return NEED_DATA;
+            }
+            this.#remember();
+            this.#finishHead();
+            return HEAD;
           case FIELDS: {
             if (!this.#fieldLines(false)) return NEED_DATA;
             this.#finishHead();
@@ -293,9 +310,10 @@ export class RequestParser {
     const start = this.#position;
     let i = start;
     while (i < end && TOKEN[bytes[i]!] === 1) i++;
-    if (i - start > MAX_METHOD) this.#refuse(501, "the method is longer than any that exists (RFC 9112 §3)");
+    if (i - start > this.#limits.requestLine) this.#refuse(400, "malformed request line (RFC 9112 §3)");
     if (i === end) return false;
     if (bytes[i] !== SP || i === start) this.#refuse(400, "malformed request line (RFC 9112 §3)");
+    if (i - start > MAX_METHOD) this.#refuse(501, "the method is longer than any that exists (RFC 9112 §3)");
     const methodEnd = i;
     const targetStart = ++i;
     while (i < end && TARGET[bytes[i]!] === 1) i++;
@@ -326,12 +344,39 @@ export class RequestParser {
       : parseTarget(this.method, this.target);
     this.#headSize = i + VERSION.length - start;
     this.#position = i + VERSION.length;
-    this.#startFields();
-    this.#state = FIELDS;
     return true;
   }
 
+  /**
+   * The same fields as last time? A client mostly repeats them, byte for byte: then what was found in them before is
+   * found again by one comparison (measured for a browser's fifteen: 0.1 instead of 1.1 to 1.9 us).
+   */
+  #repeatFields(): boolean {
+    const block = this.#block;
+    const start = this.#position;
+    const length = block.length;
+    if (length === 0 || this.#end - start < length || this.#headSize + length > this.#limits.head) return false;
+    if (this.#slice(start, start + length) !== block) return false;
+    this.#headSize += length;
+    this.#position = start + length;
+    // Anew: the application may do what it likes with its own.
+    const fields: names.Field[] = [];
+    for (const field of this.#blockFields) fields.push([field[0], field[1]]);
+    this.fields = fields;
+    return true;
+  }
+
+  /** Keeps the field lines just parsed for {@link #repeatFields}, when they are not too many. */
+  #remember(): void {
+    const length = this.#position - this.#blockStart;
+    if (length > WINDOW / 2) return;
+    this.#block = this.#slice(this.#blockStart, this.#position);
+    this.#blockFields = this.fields.map(([name, value]) => [name, value]);
+  }
+
   #startFields(): void {
+    // What is noted below is of other fields than these from here on.
+    this.#block = "";
     this.fields = [];
     this.repeated = false;
     this.forwarded = false;
@@ -504,6 +549,8 @@ export class RequestParser {
       checkAuthority(host, "the Host field");
       this.#checkedHost = host;
     }
+    // RFC 9110 §4.2.1: an http URI has a host; only a target that is none may come without (RFC 9112 §3.2).
+    if (host === "" && this.parsedTarget === null) this.#refuse(400, "an empty Host field (RFC 9112 §3.2)");
     this.keepAlive = http11;
     if (this.#connectionField !== null) this.#connection(this.#connectionField, http11);
     this.upgrade = null;
@@ -548,9 +595,8 @@ export class RequestParser {
     } else if (length !== null) {
       if (!/^\d+$/.test(length)) this.#refuse(400, "malformed Content-Length (RFC 9110 §8.6)");
       const size = Number(length);
-      if (size > this.#limits.body || size > Number.MAX_SAFE_INTEGER) {
-        this.#refuse(413, "the body is larger than limit_request_body");
-      }
+      if (size > Number.MAX_SAFE_INTEGER) this.#refuse(400, "a Content-Length that no body can have (RFC 9110 §8.6)");
+      if (size > this.#limits.body) this.#refuse(413, "the body is larger than limit_request_body");
       this.contentLength = size;
       this.#remaining = size;
       if (size > 0) this.#state = FIXED_BODY;
@@ -588,7 +634,7 @@ export class RequestParser {
       if (digit === 255) break;
       size = size * 16 + digit;
       // Checked at each digit, so that it never grows to where doubles lose count.
-      if (size > MAX_CHUNK_SIZE) this.#refuse(413, "a chunk is larger than any body may be");
+      if (size > MAX_CHUNK_SIZE) this.#refuse(400, "a chunk size that no body can have (RFC 9112 §7.1)");
       i++;
     }
     if (i === end) return this.#partialChunkLine(start);

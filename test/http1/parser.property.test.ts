@@ -22,14 +22,13 @@ interface Spoken<T> {
 }
 
 const host: fc.Arbitrary<string> = fc.oneof(
-  fc.constant(""),
   fc.string({ unit: fc.constantFrom(..."abcXYZ019-._~!$&'()*+,;=", "%41", "%ff"), minLength: 1, maxLength: 20 }),
   fc.ipV4(),
   fc.ipV6().filter((address) => URL.canParse(`http://[${address}]/`)).map((address) => `[${address}]`),
   fc.constant("[v1.a:b]"),
 );
 const authority = fc.tuple(
-  host.filter((text) => text !== ""),
+  host,
   fc.oneof(fc.constant(""), digits.map((port) => `:${port}`)),
 )
   .map(([name, port]) => name + port);
@@ -184,6 +183,71 @@ describe("valid requests", () => {
       { numRuns: 400 },
     );
   }, 60_000);
+});
+
+describe("fields that are repeated from request to request", () => {
+  // The parser compares them with those of the request before instead of parsing them again.
+  const heads = [
+    "Host: a\r\n\r\n",
+    "Host: a\r\nX: 1\r\n\r\n",
+    "Host: a\r\nX: 2\r\n\r\n",
+    "Host: b\r\nX: 1\r\n\r\n",
+    "host: a\r\nConnection: close\r\n\r\n",
+    "Host: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    "Host: a\r\nX-Forwarded-For: 192.0.2.1\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n",
+    "Host: a\r\nContent-Length: 3\r\n\r\nabc",
+    "Host: a\r\nContent-Length: 3\r\n\r\nxyz",
+    "Host: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+    "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: 1\r\n\r\n",
+    `Host: a\r\nX: ${"long".repeat(400)}\r\n\r\n`,
+    "Host: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "Host: a b\r\n\r\n",
+    "\r\n",
+  ];
+  const lines = ["GET / HTTP/1.1\r\n", "POST /a?b HTTP/1.1\r\n", "GET http://c/ HTTP/1.1\r\n", "GET / HTTP/1.0\r\n"];
+
+  test("mean what they mean alone", () => {
+    fc.assert(fc.property(
+      fc.array(fc.tuple(fc.constantFrom(...lines), fc.constantFrom(...heads)), { maxLength: 12 }),
+      fc.boolean(),
+      (messages, together) => {
+        const texts = messages.map(([line, head]) => line + head);
+        const outcome = parse(together ? [bytes(texts.join(""))] : texts.map(bytes), LIMITS, true);
+        for (const text of texts) {
+          const alone = parse([bytes(text)]);
+          const next = outcome.requests[texts.indexOf(text)];
+          if (alone.refused !== null) {
+            expect(outcome.refused).toEqual(alone.refused);
+            return;
+          }
+          expect(next).toEqual(alone.requests[0]);
+        }
+        expect(outcome.refused).toBeNull();
+        expect(outcome.requests).toEqual(texts.flatMap((text) => parse([bytes(text)]).requests));
+      },
+    ));
+  });
+
+  test("an application that writes into its fields does not write into the next request's", () => {
+    const parser = newParser();
+    const head = bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (let i = 0; i < 3; i++) {
+      parser.push(head);
+      while (parser.next() !== 0) {
+        expect(parser.fields).toEqual([["Host", "a"]]);
+      }
+      (parser.fields[0] as string[])[1] = "evil";
+      parser.fields.push(["More", "evil"]);
+    }
+  });
+
+  test("are measured by limit_request_head with their own request line", () => {
+    const limits: Limits = { ...LIMITS, head: 100 };
+    const fields = `Host: a\r\nX: ${"x".repeat(40)}\r\n\r\n`;
+    const texts = [`GET / HTTP/1.1\r\n${fields}`, `GET /${"a".repeat(60)} HTTP/1.1\r\n${fields}`];
+    expect(parse(texts.map(bytes), limits).refused).toMatchObject({ status: 431 });
+  });
 });
 
 describe("any bytes", () => {

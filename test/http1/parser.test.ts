@@ -182,9 +182,10 @@ describe("RFC 9112 §3.1 method", () => {
     ["64 characters", request(`${"M".repeat(64)} / HTTP/1.1`, "Host: a"), { method: "M".repeat(64) }],
   ]);
   refuses([
-    ["65 characters", "M".repeat(65), 501, /method/],
-    ["thousands", "M".repeat(5000), 501, /method/],
-    ["65 characters before what is wrong", "M".repeat(65) + "\0", 501, /method/],
+    ["65 characters", "M".repeat(65) + " ", 501, /method/],
+    ["thousands", "M".repeat(5000) + " ", 501, /method/],
+    ["more than a request line may have", "M".repeat(9000), 400, /request line/],
+    ["65 characters before what is wrong", "M".repeat(65) + "\0", 400, /request line/],
     ["none", " / HTTP/1.1\r\n", 400, /request line/],
     ["GET,POST", "GET,POST / HTTP/1.1\r\n", 400, /request line/],
   ]);
@@ -242,7 +243,6 @@ describe("RFC 9112 §3.2 Host", () => {
     ["Host that is not the first field", request("GET / HTTP/1.1", "X: 1", "Host: a"), {}],
     ["white space around it", request("GET / HTTP/1.1", "Host: \t a \t"), { fields: [HOST] }],
     ...[
-      "",
       "localhost",
       "EXAMPLE.com",
       "a.b.",
@@ -277,6 +277,8 @@ describe("RFC 9112 §3.2 Host", () => {
     ["two", get("Host: b"), 400, /more than one Host/],
     ["the same twice", get("Host: a"), 400, /more than one Host/],
     ["two, one empty", get("HOST:"), 400, /more than one Host/],
+    ["an empty one", request("GET / HTTP/1.1", "Host:"), 400, /empty Host/],
+    ["an empty one, HTTP/1.0", request("GET / HTTP/1.0", "Host:"), 400, /empty Host/],
     ["two, HTTP/1.0", request("GET / HTTP/1.0", "Host: a", "Host: b"), 400, /more than one Host/],
     ["a bad one, HTTP/1.0", request("GET / HTTP/1.0", "Host: a/b"), 400, /malformed host/],
     ["a bad one, absolute-form", request("GET http://a/ HTTP/1.1", "Host: a/b"), 400, /malformed host/],
@@ -712,10 +714,10 @@ describe("RFC 9112 §6.2 Content-Length", () => {
     ["an empty line second", post("abc", "Content-Length: 3", "Content-Length:"), 400, /more than one/],
     ["twice 0", post("", "Content-Length: 0", "Content-Length: 0"), 400, /more than one/],
     ["2^31 over the limit", length(" 2147483648"), 413, /limit_request_body/],
-    ["2^53", length(" 9007199254740992"), 413, /limit_request_body/],
-    ["2^64", length(" 18446744073709551616"), 413, /limit_request_body/],
-    ["2^64 + 3, which is 3 in 64 bits", length(" 18446744073709551619"), 413, /limit_request_body/],
-    ["10^400, which is no number", length(` 1${"0".repeat(400)}`), 413, /limit_request_body/],
+    ["2^53", length(" 9007199254740992"), 400, /no body can have/],
+    ["2^64", length(" 18446744073709551616"), 400, /no body can have/],
+    ["2^64 + 3, which is 3 in 64 bits", length(" 18446744073709551619"), 400, /no body can have/],
+    ["10^400, which is no number", length(` 1${"0".repeat(400)}`), 400, /no body can have/],
     ["VT before it", length("\v3"), 400, /control/],
     ["NUL behind it", length(" 3\0"), 400, /control/],
   ]);
@@ -724,8 +726,8 @@ describe("RFC 9112 §6.2 Content-Length", () => {
   refuses([["one byte more", length(" 6", "abcdef"), 413, /limit_request_body/]], tight);
   const boundless: Limits = { ...LIMITS, body: Infinity };
   refuses([
-    ["2^53 without a limit", length(" 9007199254740992"), 413, /limit_request_body/],
-    ["10^400 without a limit", length(` 1${"0".repeat(400)}`), 413, /limit_request_body/],
+    ["2^53 without a limit", length(" 9007199254740992"), 400, /no body can have/],
+    ["10^400 without a limit", length(` 1${"0".repeat(400)}`), 400, /no body can have/],
   ], boundless);
   test("waits for content that has not come", () => {
     expect(unfinished(length(" 4"))).toMatchObject({ body: "abc" });
@@ -812,14 +814,14 @@ describe("RFC 9112 §7.1 chunked transfer coding", () => {
     ].map((size): Refuse => [JSON.stringify(size), chunked(`${size}abc\r\n`), 400, /malformed chunk extension/]),
     ["CR after a size", chunked("3\rabc\r\n"), 400, /bare CR after a chunk size/],
     ["CR CR LF after a size", chunked("3\r\r\nabc\r\n"), 400, /bare CR after a chunk size/],
-    ["2^49 bytes", chunked("2000000000000\r\n"), 413, /larger/],
-    ["2^53 bytes", chunked("20000000000000\r\n"), 413, /larger/],
-    ["2^64 bytes", chunked("10000000000000000\r\n"), 413, /larger/],
-    ["2^64 + 3 bytes, which is 3 in 64 bits", chunked("10000000000000003\r\n"), 413, /larger/],
+    ["2^49 bytes", chunked("2000000000000\r\n"), 400, /no body can have/],
+    ["2^53 bytes", chunked("20000000000000\r\n"), 400, /no body can have/],
+    ["2^64 bytes", chunked("10000000000000000\r\n"), 400, /no body can have/],
+    ["2^64 + 3 bytes, which is 3 in 64 bits", chunked("10000000000000003\r\n"), 400, /no body can have/],
     ["2^32 + 3 bytes, which is 3 in 32 bits", chunked("100000003\r\n"), 413, /limit_request_body/],
-    ["2^63 bytes", chunked("8000000000000000\r\n"), 413, /larger/],
-    ["2^64 - 1 bytes, which is -1 in 64 bits", chunked("ffffffffffffffff\r\n"), 413, /larger/],
-    ["endless digits", chunked("f".repeat(5000)), 413, /larger/],
+    ["2^63 bytes", chunked("8000000000000000\r\n"), 400, /no body can have/],
+    ["2^64 - 1 bytes, which is -1 in 64 bits", chunked("ffffffffffffffff\r\n"), 400, /no body can have/],
+    ["endless digits", chunked("f".repeat(5000)), 400, /no body can have/],
     ["endless zeros", chunked("0".repeat(5000)), 400, /too long/],
     ["a line of one byte too many", chunked(`${"0".repeat(4097)}\r\n`), 400, /too long/],
     ["data longer than its size", chunked("3\r\nabcd\r\n0\r\n\r\n"), 400, /longer than its size/],

@@ -318,9 +318,8 @@ describe("X-Forwarded-For", () => {
 
   test("a long list is not read beyond the client", () => {
     const spoofed = "127.0.0.1,".repeat(1_000_000);
-    const started = performance.now();
+    // A million entries, a hundred times: who reads them all does not come to an end of this test.
     for (let i = 0; i < 100; i++) expect(xff(`${spoofed} 192.0.2.1`)).toEqual({ address: "192.0.2.1" });
-    expect(performance.now() - started).toBeLessThan(1000);
     expect(xff(spoofed)).toEqual(REFUSED);
   });
 
@@ -513,8 +512,7 @@ describe("any fields", () => {
     ["elements", "for=10.0.0.1,".repeat(20_000)],
     ["percents", "%20".repeat(70_000) + "%"],
   ])("take linear time: %s", (_, value) => {
-    const started = performance.now();
-    for (const name of FORWARDED_NAMES) forwarded([[name, value]], LOCAL);
-    expect(performance.now() - started).toBeLessThan(1000);
+    // What takes quadratic time does not come to its end within the test's time limit.
+    for (const name of FORWARDED_NAMES) expect(forwarded([[name, value]], LOCAL)).toBeTypeOf("object");
   });
 });
