@@ -44,6 +44,10 @@ export interface InputSource {
   wanted(): void;
 }
 
+/** Chunks up to this size are put together while they wait: each costs far more than its bytes. */
+const SMALL = 512;
+const GATHERED = 4096;
+
 const EMPTY = new Uint8Array(0);
 const NO_TRAILERS: readonly Header[] = [];
 const decoder = new TextDecoder();
@@ -56,6 +60,8 @@ export class InputBuffer implements Input {
   /** True once the whole body has been pushed. */
   ended = false;
   #chunks: Uint8Array[] | null = null;
+  /** Where small chunks are gathered; the last chunk may be a part of it. */
+  #room: Uint8Array | null = null;
   #trailersAtEnd: readonly Header[] = NO_TRAILERS;
   #error: Error | null = null;
   #taken = false;
@@ -81,9 +87,25 @@ export class InputBuffer implements Input {
   /** The server's side: the next bytes of the body, which the buffer may keep. */
   push(chunk: Uint8Array): void {
     if (this.#chunks === null) this.#chunks = [chunk];
-    else this.#chunks.push(chunk);
+    else if (chunk.length > SMALL || this.#chunks.length === 0) this.#chunks.push(chunk);
+    else this.#gather(this.#chunks, chunk);
     this.buffered += chunk.length;
     this.#wake();
+  }
+
+  /** Puts a small chunk behind the last one that waits. */
+  #gather(chunks: Uint8Array[], chunk: Uint8Array): void {
+    const last = chunks[chunks.length - 1]!;
+    let room = this.#room;
+    let start = last.byteOffset;
+    let end = start + last.length;
+    if (room === null || last.buffer !== room.buffer || end + chunk.length > room.length) {
+      room = this.#room = new Uint8Array(GATHERED);
+      start = end = 0;
+      chunks.push(last);
+    }
+    room.set(chunk, end);
+    chunks[chunks.length - 1] = room.subarray(start, end + chunk.length);
   }
 
   /** The server's side: the body is complete. */
