@@ -16,7 +16,7 @@ import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./s
 /** What an idle connection holds to read into; a busy one gets more. */
 const SMALL_BUFFER = 4096;
 const LARGE_BUFFER = 65_536;
-/** Bytes in flight or queued above which a writer is told to wait. */
+/** Bytes in flight or queued with which a writer is told to wait. */
 const HIGH_WATER = 65_536;
 /** Small writes are encoded into buffers that are used again. */
 const SCRATCH = 8192;
@@ -70,7 +70,7 @@ class DenoConnection implements Connection {
       this.#queue.push(join(head, body, null, length));
       this.#queued += length;
     }
-    if (this.#queued + this.#writing!.length > HIGH_WATER) return this.#wait();
+    if (this.#queued + this.#writing!.length >= HIGH_WATER) return this.#wait();
   }
 
   #send(bytes: Uint8Array): void {

@@ -553,7 +553,7 @@ export class Exchange implements response.ResponseHead {
         }
         this.#remaining -= bytes.length;
         this.bytesSent += bytes.length;
-        session.send(head, bytes);
+        session.send(head, typeof chunk === "string" ? bytes : kept(bytes));
         const wait = session.flush();
         if (excess > 0) this.#finish();
         return wait;
@@ -569,7 +569,7 @@ export class Exchange implements response.ResponseHead {
         return session.flush();
       default:
         this.bytesSent += bytes.length;
-        session.send(head, bytes);
+        session.send(head, typeof chunk === "string" ? bytes : kept(bytes));
         return session.flush();
     }
   }
@@ -704,6 +704,14 @@ function frame(bytes: Uint8Array): Uint8Array {
   framed[at++] = 13;
   framed[at] = 10;
   return framed;
+}
+
+/**
+ * A chunk of which the connection may hold a part when the next one is asked for: the application may fill the same array
+ * again. A larger one is waited for.
+ */
+function kept(bytes: Uint8Array): Uint8Array {
+  return bytes.length < COPY_LIMIT ? new Uint8Array(bytes) : bytes;
 }
 
 function* pieces(bytes: Uint8Array): Generator<Uint8Array, undefined> {

@@ -598,6 +598,24 @@ onEachRuntime("what is sent is what arrives", (runtime) => {
     }));
   });
 
+  test("an application may fill the same array for each chunk", async () => {
+    for (const size of [3000, 40_000, 65_536, 70_000, 300_000]) {
+      for (const framing of ["length", "chunked"]) {
+        const client = await server().connect();
+        client.pause().send(get(`/one-array?${framing}&size=${size}`));
+        await sleep(200);
+        client.resume();
+        const { body } = await client.response();
+        const wrong: number[] = [];
+        for (let at = 0; at < body.length; at += size) {
+          if (!body.subarray(at, at + size).equals(Buffer.alloc(size, at / size & 255))) wrong.push(at);
+        }
+        expect(wrong, `${framing}, ${size}`).toEqual([]);
+        client.destroy();
+      }
+    }
+  });
+
   test("responses to pipelined requests of different kinds, many at a time", async () => {
     await Promise.all(Array.from({ length: 10 }, async () => {
       const client = await server().connect();

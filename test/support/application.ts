@@ -208,6 +208,21 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     }
   },
 
+  /** Fills one array again and again; ?length or ?chunked, and its size. */
+  "/one-array": (environ, startResponse) => {
+    const query = new URLSearchParams(environ.QUERY_STRING);
+    const piece = new Uint8Array(Number(query.get("size")));
+    const count = Math.floor(20_000_000 / piece.length);
+    const type: [string, string] = ["Content-Type", "application/octet-stream"];
+    startResponse("200 OK", query.has("length") ? [type, ["Content-Length", String(piece.length * count)]] : [type]);
+    return (function* () {
+      for (let n = 0; n < count; n++) {
+        piece.fill(n & 255);
+        yield piece;
+      }
+    })();
+  },
+
   // ---- Statuses and fields ----
 
   "/status/204-body": (_, startResponse) => {
