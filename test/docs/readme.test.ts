@@ -74,6 +74,15 @@ function environment(command: string): NodeJS.ProcessEnv {
 
 const children = new Set<ChildProcess>();
 
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+process.on("exit", () => children.forEach(killGroup));
+
 /** A command of the README that serves, with a port and a socket of its own. */
 class Served {
   readonly child: ChildProcess;
@@ -82,13 +91,18 @@ class Served {
   stdout = "";
   /** Exit code, or the signal that ended it; null while it runs. */
   ended: number | string | null = null;
+  /** Whether it says that it listens. */
+  readonly #tells: boolean;
 
   constructor(command: string, folder: string, port: number) {
     this.port = port;
+    this.#tells = /\bserve\b|npm start/.test(command) && !command.includes("--error-logfile");
     this.child = spawn("sh", ["-c", `exec ${elsewhere(command, port)}`], {
       cwd: folder,
       env: { ...environment(command), PORT: String(port) },
       stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own, so that what npm started can be ended with it.
+      detached: true,
     });
     children.add(this.child);
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.stdout += text);
@@ -104,10 +118,17 @@ class Served {
     let answer: Answer | null = null;
     await eventually(async () => {
       if (this.ended !== null) throw new Error(`it ended with ${this.ended}:\n${this.stderr}`);
+      // Another process may have got the port in between, and answer on it.
+      if (this.#tells && !this.stderr.includes("Listening at:")) return false;
       answer = await ask({ host: "127.0.0.1", port: this.port, path, ...options }).catch(() => null);
       return answer !== null;
     }, () => `nobody answers:\n${this.stderr}`);
     return answer!;
+  }
+
+  /** Ends it, and all that it started, whatever they do. */
+  destroy(): void {
+    if (this.ended === null) killGroup(this.child);
   }
 
   /** Resolves with how it ended. */
@@ -166,7 +187,7 @@ async function serving(command: string, folder: string, check: Check, end: numbe
     await check(served, command);
     expect(await served.stop(), served.stderr).toBe(end);
   } finally {
-    served.child.kill("SIGKILL");
+    served.destroy();
   }
 }
 
@@ -235,7 +256,7 @@ function onRuntimes(kinds: readonly (keyof typeof RUN)[], check: Check, end: num
             await check(served, command);
             expect(await served.stop(), served.stderr).toBe(end);
           } finally {
-            served.child.kill("SIGKILL");
+            served.destroy();
           }
         });
       }
@@ -367,7 +388,7 @@ function servesTs(block: Block): void {
           expect((await served.get("/")).text).toBe("Hello, 127.0.0.1\n");
           expect(await served.stop(), served.stderr).toBe(0);
         } finally {
-          served.child.kill("SIGKILL");
+          served.destroy();
         }
       });
     }
@@ -414,7 +435,7 @@ http {
     await served.get("/");
     const conf = join(folder, "nginx.conf");
     writeFileSync(conf, readFileSync(conf, "utf8").replace("PLACE", () => elsewhere(location, served.port)));
-    const proxy = spawn(nginx, ["-e", "stderr", "-p", folder, "-c", conf], { stdio: "ignore" });
+    const proxy = spawn(nginx, ["-e", "stderr", "-p", folder, "-c", conf], { stdio: "ignore", detached: true });
     children.add(proxy);
     try {
       const lies = {
@@ -459,7 +480,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
+  children.forEach(killGroup);
   await eventually(() => [...children].every(({ exitCode, signalCode }) => (exitCode ?? signalCode) !== null), String);
   rmSync(HOME, { recursive: true, force: true });
 });
