@@ -237,7 +237,7 @@ describe("fields that are repeated from request to request", () => {
       while (parser.next() !== 0) {
         expect(parser.fields).toEqual([["Host", "a"]]);
       }
-      (parser.fields[0] as string[])[1] = "evil";
+      (parser.fields[0] as unknown as string[])[1] = "evil";
       parser.fields.push(["More", "evil"]);
     }
   });
