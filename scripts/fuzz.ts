@@ -96,7 +96,12 @@ const MUTATIONS: readonly ((text: string, random: Random) => string)[] = [
   (text, random) => {
     const at = random(text.length + 1);
     const part = text.slice(at, at + random(10));
-    return splice(text, at, part.length, random(2) === 0 ? part.toUpperCase() : part.toLowerCase());
+    return splice(
+      text,
+      at,
+      part.length,
+      random(2) === 0 ? part.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : part.toLowerCase(),
+    );
   },
   // Two lines changed about.
   (text, random) => {
