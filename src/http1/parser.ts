@@ -185,7 +185,7 @@ export class RequestParser {
 
   /** Takes what is unread away: the connection speaks another protocol from here on. */
   takeRest(): Uint8Array {
-    const rest = this.#bytes.slice(this.#position, this.#end);
+    const rest = new Uint8Array(plain(this.#bytes, this.#position, this.#end - this.#position));
     this.#position = this.#end;
     return rest;
   }
@@ -224,7 +224,7 @@ export class RequestParser {
             // The parser's own buffer is written over later: what leaves it must be a copy.
             this.data = this.#own
               ? this.#bytes.slice(this.#position, this.#position + size)
-              : this.#bytes.subarray(this.#position, this.#position + size);
+              : plain(this.#bytes, this.#position, size);
             this.#position += size;
             this.#remaining -= size;
             if (this.#remaining === 0) this.#state = this.#state === FIXED_BODY ? MESSAGE_END : CHUNK_CRLF;
@@ -714,6 +714,11 @@ export class RequestParser {
       i++;
     }
   }
+}
+
+/** A view that is no Buffer, as a runtime's own chunks may be: applications see the same everywhere. */
+function plain(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 /** True when the comma-separated `list` contains `token` (in lower case), in any case. */

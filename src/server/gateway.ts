@@ -18,6 +18,8 @@ const encoder = new TextEncoder();
 
 /** Bodies up to this many bytes are copied into one write with their framing. */
 const COPY_LIMIT = 65_536;
+/** Whole bodies up to this many bytes are gathered with other responses. */
+const GATHER_LIMIT = 4096;
 
 const fileWrapper = (file: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>, chunkSize?: number): FileWrapper =>
   new FileWrapper(file, chunkSize);
@@ -288,6 +290,8 @@ export class Exchange implements response.ResponseHead {
   #controller: AbortController | null = null;
   #body: { close?: () => unknown } | null = null;
   #iterator: Iterator<Chunk> | AsyncIterator<Chunk> | null = null;
+  /** What is left of a large chunk: sent before the body is asked for more. */
+  #pieces: Iterator<Uint8Array> | null = null;
 
   constructor(session: Session, parser: RequestParser) {
     this.#session = session;
@@ -314,8 +318,7 @@ export class Exchange implements response.ResponseHead {
     if (this.sent || this.gone || !this.#http11) return;
     const hints = { status: 0, headText: "", declaredLength: -1, wantsClose: false, hasDate: false };
     response.readHead("103 Early Hints", headers, hints);
-    this.#session.send(`${hints.headText}\r\n`, null);
-    this.#session.flush();
+    this.#session.write(`${hints.headText}\r\n`, null);
   };
 
   readonly #startResponse: StartResponse = (status, headers, error) => {
@@ -434,11 +437,18 @@ export class Exchange implements response.ResponseHead {
       this.#framing = response.BY_LENGTH;
       this.#remaining = length;
       this.bytesSent = 0;
-      this.#session.send(head, null);
+      this.#session.send(head);
       this.#pull();
       return;
     }
-    this.#session.send(head, bytes);
+    if (bytes === null) {
+      this.#session.send(head);
+    } else if (bytes.length <= GATHER_LIMIT) {
+      // As text it waits with the head for the other responses of this turn, whatever becomes of the application's array.
+      this.#session.send(head + this.#session.server.runtime.latin1(bytes, 0, bytes.length));
+    } else {
+      this.#session.write(head, bytes);
+    }
     this.#finish();
   }
 
@@ -481,6 +491,14 @@ export class Exchange implements response.ResponseHead {
     const iterator = this.#iterator!;
     try {
       for (;;) {
+        if (this.#pieces !== null) {
+          const piece = this.#pieces.next();
+          if (piece.done !== true) {
+            if (this.#step(piece)) continue;
+            return;
+          }
+          this.#pieces = null;
+        }
         const next = iterator.next();
         if (isThenable(next)) {
           next.then((result) => {
@@ -537,12 +555,16 @@ export class Exchange implements response.ResponseHead {
     let bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     if (this.status === 0) throw new TypeError("the body began before startResponse was called");
     if (this.status === 101) throw new TypeError("a 101 response needs a function as its body");
+    if (bytes.length > COPY_LIMIT) {
+      // Piece by piece, so that a slow reader is seen to make progress and little is held for it.
+      this.#pieces = pieces(bytes);
+      return;
+    }
     const head = this.sent ? "" : this.#takeHead(-1);
     switch (this.#framing) {
       case response.NO_BODY:
         // Nobody will see the rest: end the body, as PEP 3333 lets a server do for HEAD.
-        session.send(head, null);
-        session.flush();
+        session.write(head, null);
         this.#finish();
         return;
       case response.BY_LENGTH: {
@@ -553,24 +575,16 @@ export class Exchange implements response.ResponseHead {
         }
         this.#remaining -= bytes.length;
         this.bytesSent += bytes.length;
-        session.send(head, typeof chunk === "string" ? bytes : kept(bytes));
-        const wait = session.flush();
+        const wait = session.write(head, typeof chunk === "string" ? bytes : kept(bytes));
         if (excess > 0) this.#finish();
         return wait;
       }
       case response.CHUNKED:
         this.bytesSent += bytes.length;
-        if (bytes.length <= COPY_LIMIT) {
-          session.send(head, frame(bytes));
-        } else {
-          session.send(`${head}${bytes.length.toString(16)}\r\n`, bytes);
-          session.send("\r\n", null);
-        }
-        return session.flush();
+        return session.write(head, frame(bytes));
       default:
         this.bytesSent += bytes.length;
-        session.send(head, typeof chunk === "string" ? bytes : kept(bytes));
-        return session.flush();
+        return session.write(head, typeof chunk === "string" ? bytes : kept(bytes));
     }
   }
 
@@ -581,7 +595,7 @@ export class Exchange implements response.ResponseHead {
     }
     if (!this.sent) return this.#respondWhole("");
     if (this.#framing === response.CHUNKED) {
-      this.#session.send("0\r\n\r\n", null);
+      this.#session.send("0\r\n\r\n");
     } else if (this.#framing === response.BY_LENGTH && this.#remaining > 0) {
       this.#fault(`the body ended ${this.#remaining} bytes before its Content-Length`);
       this.keepAlive = false;

@@ -20,8 +20,6 @@ const READ_AHEAD = 65_536;
 const DRAIN_LIMIT = 65_536;
 /** Responses to pipelined requests are gathered up to this many characters a write. */
 const GATHER = 65_536;
-/** Bytes bodies up to this size join the gathered text. */
-const GATHER_BODY = 4096;
 /** Milliseconds for the client to read a last response and close (RFC 9112 §9.6). */
 const LINGER = 5000;
 
@@ -63,7 +61,6 @@ export class Session implements ConnectionHandler, InputSource {
   #tunnel: Tunnel | null = null;
   /** What waits to be written: responses to pipelined requests share a write. */
   #out = "";
-  #outBody: Uint8Array | null = null;
   /** Set while the peer does not take what was written. */
   #congested: Promise<void> | null = null;
   #congestedUntil = 0;
@@ -101,7 +98,8 @@ export class Session implements ConnectionHandler, InputSource {
   receive(chunk: Uint8Array): void | Promise<void> {
     if (this.#closing) return;
     if (this.#tunnel !== null) {
-      return this.#tunnel.receive(this.server.runtime.reusesReadBuffers ? new Uint8Array(chunk) : chunk);
+      // A copy, and no Buffer: the same on every runtime.
+      return this.#tunnel.receive(new Uint8Array(chunk));
     }
     if (this.#proxy !== null) {
       const rest = this.#proxyHeader(chunk);
@@ -139,7 +137,6 @@ export class Session implements ConnectionHandler, InputSource {
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#out = "";
-    this.#outBody = null;
     if (exchange !== null) {
       exchange.abort();
       if (!exchange.done) this.#record(exchange, true);
@@ -158,8 +155,7 @@ export class Session implements ConnectionHandler, InputSource {
       exchange.expectsContinue = false;
       if (this.#parser!.buffered === 0) {
         exchange.continued = true;
-        this.send(CONTINUE, null);
-        this.flush();
+        this.write(CONTINUE, null);
       }
     }
     this.#feed(exchange);
@@ -168,30 +164,23 @@ export class Session implements ConnectionHandler, InputSource {
 
   // What an exchange and the server ask for.
 
-  /** Adds to what {@link flush} writes. */
-  send(head: string, body: Uint8Array | null): void {
-    if (this.#closed) return;
-    if (this.#outBody !== null) this.flush();
-    this.#out += head;
-    if (body === null) return;
-    if (body.length <= GATHER_BODY && this.#pumping && this.#parser !== null && this.#parser.buffered > 0) {
-      // More requests wait in what has been read: let their responses share one write.
-      this.#out += this.server.runtime.latin1(body, 0, body.length);
-    } else {
-      this.#outBody = body;
-    }
+  /** Adds to what is written at the end of this turn. */
+  send(text: string): void {
+    if (!this.#closed) this.#out += text;
   }
 
-  /** Writes what waits; the promise, when there is one, means that the peer is slow. */
-  flush(): void | Promise<void> {
-    if (this.#out !== "" || this.#outBody !== null) {
-      const out = this.#out;
-      const body = this.#outBody;
-      this.#out = "";
-      this.#outBody = null;
-      this.#wrote(this.#connection.write(out, body));
-    }
+  /** Writes what was gathered, `text` and `body` now; the promise, when there is one, means that the peer is slow. */
+  write(text: string, body: Uint8Array | null): void | Promise<void> {
+    if (this.#closed) return;
+    const out = this.#out + text;
+    this.#out = "";
+    if (out !== "" || body !== null) this.#wrote(this.#connection.write(out, body));
     return this.#congested ?? undefined;
+  }
+
+  /** Writes what was gathered. */
+  flush(): void | Promise<void> {
+    return this.write("", null);
   }
 
   #wrote(wait: void | Promise<void>): void {
@@ -245,7 +234,7 @@ export class Session implements ConnectionHandler, InputSource {
       this.#record(exchange, false);
     }
     this.server.events.emit("refused", { status: error.status, reason: error.message, remote: this.peer.address });
-    this.send(refusal(error.status, error.message, this.server.dateLine), null);
+    this.send(refusal(error.status, error.message, this.server.dateLine));
     this.#close();
   }
 
@@ -287,8 +276,7 @@ export class Session implements ConnectionHandler, InputSource {
     if (parser.expectContinue && !exchange.continued) head = CONTINUE + head;
     this.#releaseParser();
     this.#clock = NONE;
-    this.send(head, null);
-    this.flush();
+    this.write(head, null);
     const tunnel = new Tunnel(this.#connection);
     this.#tunnel = tunnel;
     if (rest.length > 0) tunnel.receive(rest);
@@ -348,13 +336,10 @@ export class Session implements ConnectionHandler, InputSource {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#step()) {
-      // Before the next request: what is large is written, so that a client that does not read it is noticed.
-      if (this.#out.length > GATHER || (this.#outBody !== null && this.#parser !== null && this.#parser.buffered > 0)) {
-        this.flush();
-      }
+      if (this.#out.length > GATHER) this.flush();
     }
     this.#pumping = false;
-    if (this.#out !== "" || this.#outBody !== null) this.server.flushSoon(this);
+    if (this.#out !== "") this.server.flushSoon(this);
     this.#settle();
   }
 

@@ -32,7 +32,8 @@ export class Tunnel implements Duplex {
 
   write(chunk: Chunk): void | Promise<void> {
     if (this.#ended) throw new TypeError("the connection was ended: nothing can be written to it");
-    return this.#connection.write("", typeof chunk === "string" ? encoder.encode(chunk) : chunk);
+    // A copy: the connection may hold a part of it when the application fills the same array again.
+    return this.#connection.write("", typeof chunk === "string" ? encoder.encode(chunk) : new Uint8Array(chunk));
   }
 
   end(): void {

@@ -302,6 +302,41 @@ describe("back-pressure of the request body", () => {
   });
 });
 
+describe("back-pressure of the response body", () => {
+  it("write_timeout does not cut a client that reads a large chunk slowly", async () => {
+    const { runtime, pass } = await serve((_environ, startResponse) => {
+      startResponse("200 OK", []);
+      return (function* () {
+        yield new Uint8Array(1_000_000);
+      })();
+    }, { write_timeout: 5 });
+    const client = runtime.connect();
+    client.stalled = true;
+    void client.send(GET);
+    for (let i = 0; i < 40 && !client.received.endsWith("\r\n0\r\n\r\n"); i++) {
+      pass(4);
+      client.drain();
+      client.stalled = true;
+      await settle();
+    }
+    expect(client.closed).toBe(false);
+    expect(client.received.length).toBeGreaterThan(1_000_000);
+    expect(client.received).toMatch(/\r\n0\r\n\r\n$/);
+  });
+
+  it("an application may fill the same array for its next response", async () => {
+    const shared = new Uint8Array(3);
+    const { runtime } = await serve((environ, startResponse) => {
+      startResponse("200 OK", []);
+      shared.fill(environ.PATH_INFO.charCodeAt(1));
+      return shared;
+    });
+    const client = runtime.connect();
+    void client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(client.received).toMatch(/aaaHTTP.*bbb$/s);
+  });
+});
+
 describe("drain", () => {
   it("closes idle connections, answers the others with Connection: close, and resolves", async () => {
     let answer = (): void => {};
