@@ -18,6 +18,8 @@ const SMALL_BUFFER = 4096;
 const LARGE_BUFFER = 65_536;
 /** Bytes in flight or queued with which a writer is told to wait. */
 const HIGH_WATER = 65_536;
+/** Up to this size a body is copied behind its head. */
+const COPY_LIMIT = 16_384;
 /** Small writes are encoded into buffers that are used again. */
 const SCRATCH = 8192;
 const SPARE_SCRATCHES = 64;
@@ -60,6 +62,17 @@ class DenoConnection implements Connection {
 
   write(head: string, body: Uint8Array | null): void | Promise<void> {
     if (this.#closed) return;
+    if (body !== null && body.length > COPY_LIMIT) {
+      // Copying a large body behind its head costs more than a second write.
+      if (head !== "") this.write(head, null);
+      if (this.#writing === null) {
+        this.#send(body);
+      } else {
+        this.#queue.push(body);
+        this.#queued += body.length;
+      }
+      return this.#full();
+    }
     const length = head.length + (body === null ? 0 : body.length);
     if (this.#writing === null) {
       const small = length <= SCRATCH;
@@ -70,6 +83,11 @@ class DenoConnection implements Connection {
       this.#queue.push(join(head, body, null, length));
       this.#queued += length;
     }
+    return this.#full();
+  }
+
+  /** The promise to wait for when too much waits already. */
+  #full(): void | Promise<void> {
     if (this.#queued + this.#writing!.length >= HIGH_WATER) return this.#wait();
   }
 
