@@ -1,8 +1,9 @@
 // What the adapters share: bytes and system errors, by way of node: modules that all three runtimes have.
 
 import { Buffer } from "node:buffer";
-import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
+import { dirname } from "node:path";
 import { type Bind, ListenError, type ListenFault, type Runtime } from "../src/runtime/port.ts";
 
 // Buffer's own, fast on all three, and not in its types (TextDecoder("latin1") is slower, and windows-1252).
@@ -59,8 +60,9 @@ export async function freeUnixPath(bind: Bind & { kind: "unix" }): Promise<void>
   try {
     isSocket = lstatSync(bind.path).isSocket();
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return;
-    throw listenError(bind, error);
+    if ((error as { code?: string }).code !== "ENOENT") throw listenError(bind, error);
+    checkFolder(bind);
+    return;
   }
   if (!isSocket) throw new ListenError("EADDRINUSE", bind, "a file that is no socket has that name");
   const inUse = await new Promise<boolean>((resolve) => {
@@ -73,6 +75,16 @@ export async function freeUnixPath(bind: Bind & { kind: "unix" }): Promise<void>
   });
   if (inUse) throw new ListenError("EADDRINUSE", bind, "another process listens on it");
   unlinkSync(bind.path);
+}
+
+/** Says it when the folder of a unix socket is missing: Node says "permission denied" then. */
+function checkFolder(bind: Bind & { kind: "unix" }): void {
+  try {
+    statSync(dirname(bind.path));
+  } catch (error) {
+    // Deno may be allowed to see the socket and not its folder: then listening tells.
+    if ((error as { code?: string }).code === "ENOENT") throw listenError(bind, error);
+  }
 }
 
 /** Gives a unix socket the mode that was asked for. */

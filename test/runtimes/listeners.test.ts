@@ -160,6 +160,12 @@ onEachRuntime("unix sockets", (runtime) => {
     other.close();
   });
 
+  test("a folder that does not exist is named: exit code 1", async () => {
+    const [code, message] = await failure(runtime, `unix:${newPath()}/nowhere/x.sock`);
+    expect(code).toBe(1);
+    expect(message).toMatch(/^tricorn: cannot listen on unix:.*: the directory does not exist;.*\n$/);
+  });
+
   test("a file that is no socket is left alone: exit code 1", async () => {
     const path = newPath();
     writeFileSync(path, "precious");
