@@ -75,35 +75,6 @@ export function isIPv6(text: string): boolean {
     (gap < 0 ? groups.length === 8 && filled.length === 8 : filled.length <= 7);
 }
 
-/**
- * The path, percent-decoded as UTF-8. Escapes that are not UTF-8 stay as they are, so nothing is lost or guessed.
- */
-export function decodePath(path: string): string {
-  if (path.indexOf("%") < 0) return path;
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path.replace(/(?:%[0-9A-Fa-f]{2})+/g, decodeRun);
-  }
-}
-
-function decodeRun(run: string): string {
-  let decoded = "";
-  for (let at = 0; at < run.length;) {
-    const lead = Number.parseInt(run.slice(at + 1, at + 3), 16);
-    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const sequence = run.slice(at, at + 3 * length);
-    try {
-      decoded += decodeURIComponent(sequence);
-      at += sequence.length;
-    } catch {
-      decoded += run.slice(at, at + 3);
-      at += 3;
-    }
-  }
-  return decoded;
-}
-
 function bad(reason: string): never {
   throw new RemoteProtocolError(400, reason);
 }

@@ -5,11 +5,11 @@ import type { Application, StartResponse } from "../esgi/application.ts";
 import { type Body, type Chunk, FileWrapper, iterateStream, type Upgraded } from "../esgi/body.ts";
 import type { Environ, Header, Headers } from "../esgi/environ.ts";
 import { InputBuffer, InputError } from "../esgi/input.ts";
+import { decodePath } from "../esgi/request.ts";
 import { RemoteProtocolError } from "../http1/errors.ts";
 import { CONTENT_LENGTH, CONTENT_TYPE, COOKIE, type FieldName } from "../http1/names.ts";
 import type { RequestParser } from "../http1/parser.ts";
 import * as response from "../http1/response.ts";
-import { decodePath } from "../http1/target.ts";
 import type { Session } from "./session.ts";
 
 const VERSION = [1, 0] as const;

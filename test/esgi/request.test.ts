@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { decodePath, fieldKeys, isBelow, splitHost, splitTarget } from "../../src/esgi/request.ts";
 
 test.each([
@@ -14,19 +15,38 @@ test.each([
   expect(splitTarget(method, target)).toEqual(expected);
 });
 
-test.each([
-  ["/plain", "/plain"],
-  ["/caf%C3%A9", "/café"],
-  ["/%E2%82%AC%f0%9f%98%80", "/€😀"],
-  ["/a%2Fb%25", "/a/b%"],
-  ["/%FF", "/%FF"],
-  ["/%C3%A9%FF%C3%A9", "/é%FFé"],
-  ["/%E2%82", "/%E2%82"],
-  ["/%C0%80", "/%C0%80"],
-  ["/%zz%41", "/%zzA"],
-  ["/%", "/%"],
-])("decodePath(%j): what is not UTF-8 stays encoded", (path, expected) => {
-  expect(decodePath(path)).toBe(expected);
+describe("decodePath", () => {
+  test.each([
+    ["/", "/"],
+    ["/a%20b", "/a b"],
+    ["/a+b", "/a+b"],
+    ["/%2F%2e", "//."],
+    ["/caf%C3%A9%e2%82%ac%F0%9F%98%80", "/café€\u{1f600}"],
+    ["/%", "/%"],
+    ["/%4", "/%4"],
+    ["/%zz%41", "/%zzA"],
+    ["/100%/%41", "/100%/A"],
+    ["/%FF", "/%FF"],
+    ["/%C3", "/%C3"],
+    ["/%C3%28", "/%C3("],
+    ["/%C3%A9%FF%41", "/é%FFA"],
+    ["/%C0%AF", "/%C0%AF"],
+    ["/%E0%80%AF", "/%E0%80%AF"],
+    ["/%ED%A0%80", "/%ED%A0%80"],
+    ["/%F5%80%80%80", "/%F5%80%80%80"],
+    ["/%E2%82", "/%E2%82"],
+    ["/%E2%82%41", "/%E2%82A"],
+  ])("%s is %j", (path, expected) => expect(decodePath(path)).toBe(expected));
+
+  test("undoes encodeURI, and never throws", () => {
+    fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
+      expect(decodePath(encodeURIComponent(text))).toBe(text);
+    }));
+    const any = fc.array(fc.constantFrom("%", "4", "1", "C", "3", "%C3", "%A9", "%E2", "%80", "%F0", "/")).map((all) =>
+      all.join("")
+    );
+    fc.assert(fc.property(any, (text) => void decodePath(text)), { numRuns: 1000 });
+  });
 });
 
 test.each(

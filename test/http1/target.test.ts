@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RemoteProtocolError } from "../../src/http1/errors.ts";
-import { checkAuthority, decodePath, isIPv6, parseTarget } from "../../src/http1/target.ts";
+import { checkAuthority, isIPv6, parseTarget } from "../../src/http1/target.ts";
 
 describe("RFC 9112 §3.2 parseTarget", () => {
   test.each([
@@ -105,39 +105,5 @@ describe("RFC 3986 §3.2.2 isIPv6", () => {
       }),
       { numRuns: 3000 },
     );
-  });
-});
-
-describe("decodePath", () => {
-  test.each([
-    ["/", "/"],
-    ["/a%20b", "/a b"],
-    ["/a+b", "/a+b"],
-    ["/%2F%2e", "//."],
-    ["/caf%C3%A9%e2%82%ac%F0%9F%98%80", "/café€\u{1f600}"],
-    ["/%", "/%"],
-    ["/%4", "/%4"],
-    ["/%zz%41", "/%zzA"],
-    ["/100%/%41", "/100%/A"],
-    ["/%FF", "/%FF"],
-    ["/%C3", "/%C3"],
-    ["/%C3%28", "/%C3("],
-    ["/%C3%A9%FF%41", "/é%FFA"],
-    ["/%C0%AF", "/%C0%AF"],
-    ["/%E0%80%AF", "/%E0%80%AF"],
-    ["/%ED%A0%80", "/%ED%A0%80"],
-    ["/%F5%80%80%80", "/%F5%80%80%80"],
-    ["/%E2%82", "/%E2%82"],
-    ["/%E2%82%41", "/%E2%82A"],
-  ])("%s is %j", (path, expected) => expect(decodePath(path)).toBe(expected));
-
-  test("undoes encodeURI, and never throws", () => {
-    fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
-      expect(decodePath(encodeURIComponent(text))).toBe(text);
-    }));
-    const any = fc.array(fc.constantFrom("%", "4", "1", "C", "3", "%C3", "%A9", "%E2", "%80", "%F0", "/")).map((all) =>
-      all.join("")
-    );
-    fc.assert(fc.property(any, (text) => void decodePath(text)), { numRuns: 1000 });
   });
 });
