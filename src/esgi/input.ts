@@ -140,13 +140,16 @@ export class InputBuffer implements Input {
     }
   }
 
-  async bytes(): Promise<Uint8Array> {
+  bytes(): Promise<Uint8Array> {
     if (this.#taken && this.ended && this.buffered === 0) {
-      throw new TypeError("the request body has been read already: it can be read once");
+      return Promise.reject(new TypeError("the request body has been read already: it can be read once"));
     }
     this.#taken = true;
-    // The common case: the whole body came with its head.
-    if (this.ended && this.#error === null) return this.#takeAll();
+    // The common case, the whole body came with its head, costs no more than a promise.
+    return this.ended && this.#error === null ? Promise.resolve(this.#takeAll()) : this.#collect();
+  }
+
+  async #collect(): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let length = 0;
     for (;;) {
