@@ -49,7 +49,7 @@ export type Upgraded = (socket: Duplex) => void | Promise<void>;
 
 /**
  * What an application returns. A whole string or Uint8Array is the common case, and gets a Content-Length and one
- * write. A body with `close()` has it called exactly once, whatever happens; one without, its iterator's `return()`.
+ * write; a Uint8Array of 64 KiB or more is not copied, and must not be changed until the response has ended. A body with `close()` has it called exactly once, whatever happens; one without, its iterator's `return()`.
  */
 export type Body =
   | null

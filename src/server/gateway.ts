@@ -447,7 +447,7 @@ export class Exchange implements response.ResponseHead {
       // As text it waits with the head for the other responses of this turn, whatever becomes of the application's array.
       this.#session.send(head + this.#session.server.runtime.latin1(bytes, 0, bytes.length));
     } else {
-      this.#session.write(head, bytes);
+      this.#session.write(head, typeof body === "string" ? bytes : kept(bytes));
     }
     this.#finish();
   }
@@ -721,8 +721,8 @@ function frame(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * A chunk of which the connection may hold a part when the next one is asked for: the application may fill the same array
- * again. A larger one is waited for.
+ * Bytes of which the connection may hold a part when the application goes on, and may fill the same array again. Of larger
+ * ones a chunk is waited for, and a whole body belongs to the server (esgi/body.ts).
  */
 function kept(bytes: Uint8Array): Uint8Array {
   return bytes.length < COPY_LIMIT ? new Uint8Array(bytes) : bytes;

@@ -337,6 +337,39 @@ describe("back-pressure of the response body", () => {
   });
 });
 
+describe("a connection that holds what it was given, as one does whose peer is slow", () => {
+  it.each([3, 5000, 60_000])(
+    "sends what the application returned, whatever becomes of its array: %d bytes",
+    async (size) => {
+      const shared = new Uint8Array(size);
+      const { server } = await serve((environ, startResponse) => {
+        startResponse("200 OK", []);
+        shared.fill(environ.PATH_INFO.charCodeAt(1));
+        return shared;
+      });
+      const held: (string | Uint8Array | null)[] = [];
+      const endpoint = { address: "192.0.2.1", port: 1 };
+      const session = server.accept({
+        remote: endpoint,
+        local: endpoint,
+        tls: null,
+        write: (head, body) => void held.push(head, body),
+        end: () => {},
+        destroy: () => {},
+      });
+      for (const path of ["/a", "/b"]) {
+        session.receive(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+      }
+      const sent = held.map((part) =>
+        typeof part === "string" || part === null ? part ?? "" : String.fromCharCode(...part)
+      );
+      expect(sent.join("")).toContain("a".repeat(size));
+      expect(sent.join("")).toContain("b".repeat(size));
+      session.closed();
+    },
+  );
+});
+
 describe("drain", () => {
   it("closes idle connections, answers the others with Connection: close, and resolves", async () => {
     let answer = (): void => {};
