@@ -3,6 +3,7 @@
 import type { MaybePromise, StartResponse } from "../esgi/application.ts";
 import type { Body } from "../esgi/body.ts";
 import type { Environ, Header } from "../esgi/environ.ts";
+import { isHopByHop } from "../esgi/reply.ts";
 import { sortAndCombine } from "./light_headers.ts";
 
 // RFC 9110 §15, and the registry of IANA.
@@ -84,18 +85,8 @@ export function lineOf(status: number, statusText: string): string {
 }
 
 // Fields about one connection (RFC 9110 §7.6.1) are the server's; frameworks written for other servers set some.
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 function travels(status: number, name: string): boolean {
-  return !HOP_BY_HOP.has(name) || (status === 426 && name === "upgrade");
+  return !isHopByHop(name) || (status === 426 && name === "upgrade");
 }
 
 // ESGI wants content to have a type. This is the one that a recipient may assume where there is none (RFC 9110 §8.3).
