@@ -24,6 +24,7 @@ interface Socket<Data> {
   write(bytes: Uint8Array, offset: number, length: number): number;
   end(): void;
   shutdown(): void;
+  close(): void;
   terminate(): void;
   pause(): void;
   resume(): void;
@@ -139,7 +140,8 @@ class BunConnection implements Connection {
   }
 
   destroy(): void {
-    this.#socket.terminate();
+    // Not terminate(): its RST may take away what the client has not read yet, and no other runtime sends one.
+    this.#socket.close();
   }
 
   /** The kernel has room again. */

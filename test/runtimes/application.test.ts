@@ -215,6 +215,12 @@ onEachRuntime("broken answers", (runtime) => {
     expect(rest).toMatch(/\r\n\r\nthe first part$/);
   });
 
+  test("what came before the break arrives, and FIN after it, the same on every runtime", async () => {
+    const client = await server().connect();
+    client.send(get("/throws-late"));
+    expect((await client.ended()).ending).toBe("fin");
+  });
+
   test("faults are in the error log, with the stack, and not in an answer", async () => {
     await server().get("/throws");
     await eventually(
