@@ -330,7 +330,7 @@ export class Exchange implements response.ResponseHead {
     }
     if (this.done) throw new TypeError("startResponse was called after the response had ended");
     response.readHead(status, headers, this);
-    if (this.status < 200 && this.status !== 101) {
+    if (this.status === 103) {
       this.status = 0;
       throw new TypeError(`startResponse: ${status} is no final status; early hints go by environ["esgi.early_hints"]`);
     }

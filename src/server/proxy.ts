@@ -9,6 +9,7 @@
 
 import type { Headers } from "../esgi/environ.ts";
 import { formatIp, parseIp } from "../gateway_protocols/ip_address.ts";
+import { trimSpace } from "../http1/bytes.ts";
 
 /** What the outermost trusted proxy saw. What no field tells is absent. */
 export interface Forwarded {
@@ -61,7 +62,7 @@ export class TrustedPeers {
    * @throws {Error} that names an entry which is none of these.
    */
   constructor(list: string) {
-    const entries = trim(list) === "" ? [] : list.split(",").map(trim);
+    const entries = trimSpace(list) === "" ? [] : list.split(",").map(trimSpace);
     this.#nobody = entries.length === 0;
     this.#everyone = entries.includes("*");
     this.#networks = entries.filter((entry) => entry !== "*").map(parseNetwork);
@@ -408,22 +409,9 @@ function* fromRight(lines: readonly string[] | undefined): Generator<string, und
     let end = line.length;
     while (end >= 0) {
       const comma = end === 0 ? -1 : line.lastIndexOf(",", end - 1);
-      const entry = trim(line.slice(comma + 1, end));
+      const entry = trimSpace(line.slice(comma + 1, end));
       if (entry !== "") yield entry;
       end = comma;
     }
   }
-}
-
-/** Without the white space of RFC 9110 §5.6.3. `String.trim` takes more than that, and a regular expression more time. */
-function trim(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isSpace(text.charCodeAt(start))) start++;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
