@@ -46,6 +46,8 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #clients = new Set<Client>();
   #address: Address | null = null;
+  /** How many addresses it was told to listen on. */
+  readonly #binds: number;
 
   constructor(runtime: TestRuntime, options: ServerOptions) {
     const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, ...settings } = options;
@@ -56,6 +58,7 @@ export class ServerProcess {
       app,
       ...flags({ bind: "127.0.0.1:0", ...settings }),
     ];
+    this.#binds = [settings.bind ?? []].flat().length || 1;
     const child = spawn(runtime.program, words, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe", ...fds],
@@ -77,7 +80,8 @@ export class ServerProcess {
   async ready(): Promise<this> {
     await eventually(() => {
       if (this.ended !== null) throw new Error(`the server ended with ${this.ended}:\n${this.stderr}`);
-      return /Listening at: .*\n/.test(this.stderr);
+      // Each address is a line of its own, and a pipe may bring them one by one.
+      return (this.stderr.match(/Listening at: .*\n/g) ?? []).length >= this.#binds;
     }, () => `the server is not ready:\n${this.stderr}`);
     return this;
   }
