@@ -65,7 +65,14 @@ export interface ListenOptions {
   /** The length of the kernel's queue; a runtime that fixes it uses its own. */
   readonly backlog: number;
   readonly tls?: TlsOptions;
+  /** The master's socket to accept on; `bind` tells what it is bound to. */
+  readonly shared?: SharedHandle;
+  /** Bind with SO_REUSEPORT, so that each process has a socket of its own. */
+  readonly reusePort?: boolean;
 }
+
+/** A socket that a master owns and a worker listens on, in whatever form the runtime hands it from process to process. */
+export type SharedHandle = { readonly brand: "SharedHandle" };
 
 /** A listening socket. */
 export interface Listener {
@@ -120,6 +127,71 @@ export function formatBind(bind: Bind): string {
   if (bind.kind === "unix") return `unix:${bind.path}`;
   if (bind.kind === "fd") return `fd://${bind.fd}`;
   return `${bind.host.includes(":") ? `[${bind.host}]` : bind.host}:${bind.port}`;
+}
+
+// What a master and its workers need of the system. One implementation serves all runtimes (adapters/supervisor.ts).
+
+/** A socket that is bound, and owned by the master: it never accepts on it. It lives until the master closes it. */
+export interface SharedSocket {
+  /** With the port that the kernel gave. */
+  readonly bind: Bind;
+  /** What `inherited` of a further master is told. */
+  readonly fd: number;
+  /** Closes the master's end; `unlink` removes the path of a unix socket that the master made. */
+  close(unlink: boolean): void;
+}
+
+/** How a process ended: its exit code, or the signal that killed it. */
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A child as its master sees it. */
+export interface ChildProcessHandle {
+  /** 0 when the process could not be started; then `onExit` follows. */
+  readonly pid: number;
+  /** Sends a message; false when the child has gone. */
+  send(message: unknown): boolean;
+  kill(signal: string): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** Called with what the child's watchdog thread wrote when the child's event loop was stuck. */
+  onReport(listener: (report: unknown) => void): void;
+  /** Called once, when the child has ended and was reaped. */
+  onExit(listener: (end: ProcessEnd) => void): void;
+}
+
+export interface SpawnOptions {
+  /** Variables of the environment that the child has beside, or instead of, the master's. Null: it does not have it. */
+  readonly env: Readonly<Record<string, string | null>>;
+  /** What the child may ask for by {@link Parent.socket}, by their place here. */
+  readonly sockets: readonly SharedSocket[];
+}
+
+/** What a master needs of the system. */
+export interface Supervisor {
+  /**
+   * Binds `bind` for workers to listen on. The path of a stale unix socket is removed first.
+   *
+   * @throws {ListenError} when the address cannot be had.
+   */
+  bind(bind: Bind, options: { readonly backlog: number }): Promise<SharedSocket>;
+  /** Takes over a socket that a former master passed on; `bind` tells what it is bound to. */
+  adopt(bind: Bind, fd: number): SharedSocket;
+  /** Starts this very program again, with the words of its command line, as a child that knows {@link parent}. */
+  spawnWorker(options: SpawnOptions): ChildProcessHandle;
+  /** Starts this very program again as a master of its own, which outlives this one and inherits `sockets`' descriptors. */
+  spawnMaster(options: SpawnOptions): ChildProcessHandle;
+}
+
+/** A worker's way to its master; null in a process that has none. */
+export interface Parent {
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** The master has gone. */
+  onDisconnect(listener: () => void): void;
+  /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
+  socket(index: number): Promise<SharedHandle>;
 }
 
 /** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
