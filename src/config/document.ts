@@ -29,10 +29,11 @@ export function settingsMarkdown(): string {
       : ` [${meta(setting)}]`;
     const flags = setting.flags.map((flag) => `\`${flag}${value}\``).join(", ");
     const facts = [
-      flags === "" ? "Only in `serve()`" : `Flag: ${flags}`,
+      flags === "" ? NO_FLAG[setting.only ?? "both"] : `Flag: ${flags}`,
       ...(setting.env === undefined ? [] : [`Environment: \`${setting.env}\``]),
       `Type: ${typeText(setting)}`,
-      setting.default === null ? "Default: none" : `Default: \`${shown(setting)}\``,
+      setting.default === null || shown(setting) === "" ? "Default: none" : `Default: \`${shown(setting)}\``,
+      ...(setting.needsWorkers ? ["Needs `workers`"] : []),
     ];
     parts.push(
       `### \`${name}\`\n`,
@@ -43,14 +44,25 @@ export function settingsMarkdown(): string {
   return parts.join("\n");
 }
 
+const NO_FLAG = {
+  both: "Only in the configuration file and in `serve()`",
+  file: "Only in the configuration file",
+  "serve()": "Only in `serve()`",
+} as const;
+
 const TYPES: Readonly<Record<SettingType, string>> = {
   integer: "whole number",
   seconds: "seconds, decimals allowed",
   boolean: "boolean",
   text: "string",
   choice: "one of these values",
+  workers: "whole number, or `auto`",
+  octal: "octal number (`0o660`), or a string of one",
+  bind: "string",
   binds: "string, or array of strings",
+  pairs: "string, or array of strings",
   networks: "string with commas, or array of strings",
+  hook: "function",
 };
 
 function typeText(setting: Setting): string {

@@ -3,11 +3,11 @@
 
 import { ConfigError, quote } from "./error.ts";
 import { didYouMean } from "./nearest.ts";
-import { type Options, parseValue, type Setting, SETTING_NAMES, type SettingName, SETTINGS } from "./settings.ts";
+import { parseValue, type Setting, SETTING_NAMES, type SettingName, SETTINGS, type Settings } from "./settings.ts";
 
 /** What the words of a command line say. */
 export interface ParsedFlags {
-  readonly options: Options;
+  readonly options: Partial<Settings>;
   /** The words that are no flags and no flag's value, in order. */
   readonly operands: readonly string[];
   /** `-h` or `--help` was among them. Then nothing after it has been looked at. */
@@ -33,7 +33,7 @@ export function parseFlags(words: readonly string[]): ParsedFlags {
       operands.push(...words.slice(index + 1));
       break;
     }
-    if (word === "-h" || word === "--help") return { options: options as Options, operands, help: true };
+    if (word === "-h" || word === "--help") return { options: options as Partial<Settings>, operands, help: true };
     if (!word.startsWith("-") || word === "-") {
       operands.push(word);
       continue;
@@ -64,11 +64,11 @@ export function parseFlags(words: readonly string[]): ParsedFlags {
     }
     const value = parseValue(setting, text, flag);
     const before = options[name];
-    options[name] = setting.type === "binds" && Array.isArray(before)
+    options[name] = (setting.type === "binds" || setting.type === "pairs") && Array.isArray(before)
       ? [...before, ...value as readonly string[]]
       : value;
   }
-  return { options: options as Options, operands, help: false };
+  return { options: options as Partial<Settings>, operands, help: false };
 }
 
 function split(word: string): { readonly flag: string; readonly attached: string | null } {
@@ -104,7 +104,8 @@ export function meta(setting: Setting): string {
   if (setting.choices !== undefined) return `{${setting.choices.join(",")}}`;
   if (setting.meta !== undefined) return setting.meta;
   if (setting.type === "networks") return "ADDRESSES";
-  return setting.type === "seconds" ? "SECONDS" : setting.unit === "bytes" ? "BYTES" : "N";
+  if (setting.type === "seconds") return "SECONDS";
+  return setting.unit === "bytes" ? "BYTES" : setting.unit === "megabytes" ? "MEGABYTES" : "N";
 }
 
 /** The settings that have flags, by section, for `--help`. */
@@ -128,7 +129,9 @@ export function flagHelp(): string {
       : ` [${meta(setting)}]`;
     const sentence = firstSentence(setting);
     const notes = [
-      setting.default === null || setting.type === "boolean" ? "" : `default: ${shown(setting)}`,
+      setting.default === null || setting.type === "boolean" || shown(setting) === ""
+        ? ""
+        : `default: ${shown(setting)}`,
       setting.env === undefined ? "" : `environment: ${setting.env}`,
     ].filter((note) => note !== "");
     lines.push(`  ${taught.join(", ")}${value}`);
@@ -150,6 +153,7 @@ export function paragraph(setting: Setting): string {
 
 /** A setting's default as one writes it on a command line. */
 export function shown(setting: Setting): string {
+  if (setting.type === "octal" && typeof setting.default === "number") return `0o${setting.default.toString(8)}`;
   return Array.isArray(setting.default) ? setting.default.join(",") : String(setting.default);
 }
 

@@ -18,7 +18,22 @@ const messageOf = (...words: string[]): string => {
 const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = {
   bind: ["[::1]:9000", ["[::1]:9000"]],
   backlog: ["16", 16],
+  unix_socket_mode: ["0660", 0o660],
+  workers: ["auto", "auto"],
+  max_requests: ["1000", 1000],
+  max_requests_jitter: ["50", 50],
+  max_worker_lifetime: ["3600", 3600],
+  max_worker_memory: ["512", 512],
+  timeout: ["0.5", 0.5],
+  boot_timeout: ["10", 10],
+  max_restarts: ["3", 3],
+  keepalive_grace: ["1.5", 1.5],
+  reuse_port: [null, true],
+  touch_reload: ["/run/reload", "/run/reload"],
+  drain_delay: ["5", 5],
+  admin_bind: ["127.0.0.1:9000", "127.0.0.1:9000"],
   worker_connections: ["0", 0],
+  limit_concurrency: ["64", 64],
   limit_request_line: ["100", 100],
   limit_request_fields: ["7", 7],
   limit_request_field_size: ["1024", 1024],
@@ -29,6 +44,8 @@ const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = 
   body_timeout: ["2", 2],
   keepalive: ["5", 5],
   write_timeout: ["10.25", 10.25],
+  request_timeout: ["60", 60],
+  queue_timeout: ["0.25", 0.25],
   graceful_timeout: ["0", 0],
   certfile: ["c.pem", "c.pem"],
   keyfile: ["k.pem", "k.pem"],
@@ -43,6 +60,17 @@ const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = 
   access_log_format: ["%(h)s", "%(h)s"],
   errorlog: ["/tmp/e.log", "/tmp/e.log"],
   loglevel: ["debug", "debug"],
+  pidfile: ["/run/t.pid", "/run/t.pid"],
+  daemon: [null, true],
+  user: ["www-data", "www-data"],
+  group: ["33", "33"],
+  initgroups: [null, true],
+  umask: ["0o027", 0o027],
+  raw_env: ["KEY=a=b", ["KEY=a=b"]],
+  proc_name: ["shop", "shop"],
+  control_socket: ["/run/t.ctl", "/run/t.ctl"],
+  control_socket_mode: ["0660", 0o660],
+  control_socket_disable: [null, true],
   chdir: ["/srv", "/srv"],
   factory: [null, true],
   override_globals: [null, false],
@@ -70,6 +98,7 @@ describe("parseFlags", () => {
 
   test("gathers repeated binds, and keeps the last of everything else", () => {
     expect(parseFlags(["-b", ":1", "--bind=:2", "-b:3"]).options).toEqual({ bind: [":1", ":2", ":3"] });
+    expect(parseFlags(["-e", "A=1", "--env=B=2"]).options).toEqual({ raw_env: ["A=1", "B=2"] });
     expect(parseFlags(["--backlog", "1", "--backlog", "2"]).options).toEqual({ backlog: 2 });
   });
 
@@ -95,7 +124,17 @@ describe("parseFlags", () => {
       ["--access-log", "-"],
       'unknown flag "--access-log"; did you mean --access-logfile or --access-logformat or --access-log-format?',
     ],
-    [["-w", "4"], 'unknown flag "-w"; "tricorn serve --help" lists the flags'],
+    [["-q", "4"], 'unknown flag "-q"; "tricorn serve --help" lists the flags'],
+    [["-w", "-1"], '-w: "-1" is neither a whole number nor auto; write for example 2, or auto'],
+    [["-w", "many"], '-w: "many" is neither a whole number nor auto; write for example 2, or auto'],
+    [["-m", "22"], '-m: "22" is no octal number; write for example 0o027'],
+    [["-m", "0o1777"], '-m: "0o1777" is not between 0 and 0o777; write for example 0o027'],
+    [["-e", "KEY"], '-e: "KEY" is no KEY=VALUE; write KEY=VALUE'],
+    [
+      ["--admin-bind", "x:y"],
+      '--admin-bind: cannot listen on "x:y": the port "y" is not a number between 0 and 65535; ' +
+      "write HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or fd://N",
+    ],
     [["-xyz"], 'unknown flag "-xyz"; "tricorn serve --help" lists the flags'],
     [["--zzzzzz=1"], 'unknown flag "--zzzzzz"; "tricorn serve --help" lists the flags'],
     [["--backlog", "8e3"], '--backlog: "8e3" is not a whole number; write for example 2048'],

@@ -27,8 +27,9 @@ describe("resolveSettings", () => {
   });
 
   test("takes each default back as an option", () => {
-    const options = Object.fromEntries(SETTING_NAMES.map((name) => [name, SETTINGS[name].default]));
-    expect(resolveSettings(options as Options)).toEqual(resolveSettings({}));
+    const names = SETTING_NAMES.filter((name) => SETTINGS[name].only !== "file");
+    const options = Object.fromEntries(names.map((name) => [name, SETTINGS[name].default]));
+    expect(resolveSettings({ ...options, workers: 1 } as Options)).toEqual(resolveSettings({ workers: 1 }));
   });
 
   test("takes undefined for left out", () => {
@@ -42,13 +43,16 @@ describe("resolveSettings", () => {
     expect(settings.proxy_allow_ips).toEqual([]);
   });
 
-  test("reads PORT and FORWARDED_ALLOW_IPS, after the options", () => {
-    expect(SETTING_VARIABLES).toEqual(["PORT", "FORWARDED_ALLOW_IPS"]);
+  test("reads PORT, WEB_CONCURRENCY and FORWARDED_ALLOW_IPS, after the options", () => {
+    expect(SETTING_VARIABLES).toEqual(["PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"]);
     const env = { PORT: "3000", FORWARDED_ALLOW_IPS: "*" };
     expect(resolveSettings({}, env).bind).toEqual(["0.0.0.0:3000"]);
     expect(resolveSettings({ bind: "[::]:80" }, env).bind).toEqual(["[::]:80"]);
     expect(resolveSettings({}, env).forwarded_allow_ips).toEqual(["*"]);
     expect(resolveSettings({}, { FORWARDED_ALLOW_IPS: "" }).forwarded_allow_ips).toEqual([]);
+    expect(resolveSettings({}, { WEB_CONCURRENCY: "3" }).workers).toBe(3);
+    expect(resolveSettings({}, { WEB_CONCURRENCY: "auto" }).workers).toBe("auto");
+    expect(resolveSettings({}, { WEB_CONCURRENCY: "" }).workers).toBe(0);
     expect(resolveSettings({}, { PORT: "" }).bind).toEqual(["127.0.0.1:8000"]);
   });
 
@@ -78,6 +82,20 @@ describe("resolveSettings", () => {
     [{ proxy_allow_ips: "::/129" }, /no prefix length between 0 and 128/],
     [{ accesslog: "" }, /^accesslog: "" is empty; give a path/],
     [{ chdir: {} }, /^chdir: a value of type object is not a string/],
+    [{ workers: -1 }, /^workers: -1 is less than 0; write for example 2, or auto/],
+    [{ workers: "two" }, /^workers: "two" is neither a whole number nor auto/],
+    [{ umask: "027x" }, /^umask: "027x" is no octal number; write for example 0o027/],
+    [{ umask: 0o1000 }, /^umask: 512 is not between 0 and 0o777/],
+    [{ raw_env: ["=x"] }, /^raw_env: "=x" is no KEY=VALUE/],
+    [{ admin_bind: ":x" }, /^admin_bind: cannot listen on ":x"/],
+    [{ when_ready: "log" }, /^when_ready: "log" is not a function; give a function/],
+    [{ app: "app.ts" }, /^app: only the configuration file has it; leave it out here/],
+    [{ workers: 1, initgroups: true }, /^initgroups \(--initgroups\) needs user \(--user\)/],
+    [
+      { max_requests: 5 },
+      /^max_requests \(--max-requests\) needs a master, but workers is 0: give --workers 1 or more/,
+    ],
+    [{ pre_fork: () => {} }, /^pre_fork needs a master, but workers is 0/],
     [{ certfile: "c.pem" }, /^certfile \(--certfile\) needs keyfile \(--keyfile\)/],
     [{ keyfile: "k.pem" }, /^keyfile \(--keyfile\) needs certfile/],
     [{ ca_certs: "ca.pem" }, /^ca_certs \(--ca-certs\) needs certfile/],
