@@ -12,11 +12,12 @@ export const REASONS: Readonly<Record<RefusalStatus, string>> = {
   500: "Internal Server Error",
   501: "Not Implemented",
   503: "Service Unavailable",
+  504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
 };
 
 /** A status with which the server itself refuses a request. */
-export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 | 503 | 505;
+export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 | 503 | 504 | 505;
 
 /** The peer broke a rule or a limit: it is told `status`, then the connection is closed. */
 export class RemoteProtocolError extends Error {

@@ -5,6 +5,8 @@ import type { Environ, Headers } from "../esgi/environ.ts";
 
 /** Events by name. Times are milliseconds, sizes are bytes. */
 export interface Events {
+  /** The application is about to be called. "request" follows; it comes alone for a request that waited and never ran. */
+  begin: { readonly environ: Environ };
   /** A response ended, or was cut off. */
   request: {
     readonly environ: Environ;
@@ -22,14 +24,20 @@ export interface Events {
   /** The application threw, or broke a rule of ESGI. */
   fault: { readonly error: unknown; readonly message: string; readonly environ: Environ | null };
   /** A line for the operator. */
-  notice: { readonly level: "debug" | "info" | "warning" | "error"; readonly message: string };
+  notice: { readonly level: "debug" | "info" | "warning" | "error" | "critical"; readonly message: string };
 }
 
 type Listener<K extends keyof Events> = (event: Events[K]) => void;
 
 /** A small typed emitter. A listener that throws does not harm the emitter or the others. */
 export class EventBus {
-  readonly #listeners: { [K in keyof Events]: Listener<K>[] } = { request: [], refused: [], fault: [], notice: [] };
+  readonly #listeners: { [K in keyof Events]: Listener<K>[] } = {
+    begin: [],
+    request: [],
+    refused: [],
+    fault: [],
+    notice: [],
+  };
 
   /** Calls `listener` on each event `name`; returns what ends that. */
   on<K extends keyof Events>(name: K, listener: Listener<K>): () => void {

@@ -21,6 +21,18 @@ const COPY_LIMIT = 65_536;
 /** Whole bodies up to this many bytes are gathered with other responses. */
 const GATHER_LIMIT = 4096;
 
+/** Characters of a target that are told to the operator. */
+const TARGET_LIMIT = 200;
+
+/** A request whose application runs, as the operator sees it. */
+export interface RequestInFlight {
+  readonly method: string;
+  /** As it was sent, cut to 200 characters. */
+  readonly target: string;
+  /** Milliseconds since its head was read. */
+  readonly age: number;
+}
+
 const fileWrapper = (file: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>, chunkSize?: number): FileWrapper =>
   new FileWrapper(file, chunkSize);
 
@@ -67,7 +79,7 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.input": input,
     "esgi.errors": server.errors,
     "esgi.multithread": false,
-    "esgi.multiprocess": false,
+    "esgi.multiprocess": server.multiprocess,
     "esgi.run_once": false,
     "esgi.target": target,
     "esgi.headers": parser.fields,
@@ -268,10 +280,10 @@ export class Exchange implements response.ResponseHead {
   sent = false;
   /** The response is complete, or given up. */
   done = false;
-  /** The connection is gone. */
+  /** The connection is gone, or the server has answered instead: nothing that the application says reaches anybody. */
   gone = false;
-  /** The client has ended its side, or is gone. */
-  left = false;
+  /** The application has been called, and the exchange is not over. */
+  running = false;
   /** The whole request has been received. */
   requestComplete: boolean;
   /** The client waits for 100 Continue before it sends the body. */
@@ -279,15 +291,24 @@ export class Exchange implements response.ResponseHead {
   /** 100 Continue has been sent. */
   continued = false;
   bytesSent = 0;
+  /** When the head had been read; exact only while somebody listens to requests, else up to a tick too early. */
   startedAt = 0;
+  /** When its turn must have come, then when its response must have begun. */
+  deadline: number = Infinity;
+  /** Where the recorder notes it; -1: nowhere. */
+  slot = -1;
   headers: Headers = [];
 
+  /** The request is a HEAD, whose response has no content. */
+  readonly isHead: boolean;
+
   readonly #session: Session;
-  readonly #head: boolean;
   readonly #http11: boolean;
   #framing: response.Framing = response.NO_BODY;
   #remaining = 0;
   #controller: AbortController | null = null;
+  /** Why the signal is aborted, or is to be once somebody asks for it. */
+  #abortReason: DOMException | null = null;
   #body: { close?: () => unknown } | null = null;
   #iterator: Iterator<Chunk> | AsyncIterator<Chunk> | null = null;
   /** What is left of a large chunk: sent before the body is asked for more. */
@@ -295,7 +316,7 @@ export class Exchange implements response.ResponseHead {
 
   constructor(session: Session, parser: RequestParser) {
     this.#session = session;
-    this.#head = parser.method === "HEAD";
+    this.isHead = parser.method === "HEAD";
     this.#http11 = parser.minorVersion === 1;
     this.keepAlive = parser.keepAlive;
     const hasBody = parser.chunked || parser.contentLength > 0;
@@ -309,7 +330,7 @@ export class Exchange implements response.ResponseHead {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.left) this.#controller.abort(new DOMException("the client has left", "AbortError"));
+      if (this.#abortReason !== null) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
   }
@@ -322,6 +343,7 @@ export class Exchange implements response.ResponseHead {
   };
 
   readonly #startResponse: StartResponse = (status, headers, error) => {
+    if (this.gone) return;
     if (this.status !== 0) {
       if (error === undefined) {
         throw new TypeError("startResponse was called twice: a second call must pass the error that it reports");
@@ -336,6 +358,13 @@ export class Exchange implements response.ResponseHead {
     }
     this.headers = headers;
   };
+
+  /** For the operator, at `now`. */
+  describe(now: number): RequestInFlight {
+    // The application may have changed its environ.
+    const { REQUEST_METHOD: method, "esgi.target": target } = this.environ;
+    return { method: String(method), target: String(target).slice(0, TARGET_LIMIT), age: now - this.startedAt };
+  }
 
   /** Calls the application. Returns when it has answered, or when it waits. */
   run(application: Application): void {
@@ -414,7 +443,9 @@ export class Exchange implements response.ResponseHead {
     }
     let head = this.#takeHead(length);
     if (this.#framing === response.NO_BODY) {
-      if (length > 0 && !this.#head) this.#fault(`a body of ${length} bytes for status ${this.status}, which has none`);
+      if (length > 0 && !this.isHead) {
+        this.#fault(`a body of ${length} bytes for status ${this.status}, which has none`);
+      }
       text = "";
       bytes = null;
       length = 0;
@@ -466,12 +497,12 @@ export class Exchange implements response.ResponseHead {
       // A 304 may tell the length that a 200 would have had (RFC 9110 §8.6); the others have none but 205's zero.
       if (status === 304 && declared >= 0) head += `Content-Length: ${declared}\r\n`;
       else if (status === 205) head += "Content-Length: 0\r\n";
-    } else if (this.#head && declared < 0 && known <= 0) {
+    } else if (this.isHead && declared < 0 && known <= 0) {
       // Nobody told the length that GET would have had (RFC 9110 §8.6).
       this.#framing = response.NO_BODY;
     } else if (declared >= 0 || known >= 0) {
       const length = declared >= 0 ? declared : known;
-      this.#framing = this.#head ? response.NO_BODY : response.BY_LENGTH;
+      this.#framing = this.isHead ? response.NO_BODY : response.BY_LENGTH;
       this.#remaining = length;
       head += `Content-Length: ${length}\r\n`;
     } else if (this.#http11) {
@@ -661,6 +692,18 @@ export class Exchange implements response.ResponseHead {
     this.#respondWhole(body);
   }
 
+  /**
+   * The server has answered for the application, which has not within its time. It may go on, and is not stopped but by
+   * its signal: a promise cannot be ended from outside.
+   */
+  expire(reason: string): void {
+    this.done = true;
+    this.gone = true;
+    this.#abort(new DOMException(reason, "TimeoutError"));
+    this.input.fail(new InputError("timeout", reason));
+    this.#closeBody();
+  }
+
   /** The client has left: tells everybody who may want to know. */
   abort(): void {
     if (this.gone) return;
@@ -673,10 +716,12 @@ export class Exchange implements response.ResponseHead {
 
   /** The client has ended its side: it may still read, so only the signal tells. */
   leave(): void {
-    this.left = true;
-    if (this.#controller !== null && !this.#controller.signal.aborted) {
-      this.#controller.abort(new DOMException("the client has left", "AbortError"));
-    }
+    if (this.#abortReason === null) this.#abort(new DOMException("the client has left", "AbortError"));
+  }
+
+  #abort(reason: DOMException): void {
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
   }
 
   #closeBody(): void {

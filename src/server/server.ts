@@ -8,11 +8,13 @@ import { type Limits, RequestParser } from "../http1/parser.ts";
 import type { EventBus } from "../observe/events.ts";
 import type { Bind, Connection, ConnectionHandler, Listener, ListenOptions, Runtime } from "../runtime/port.ts";
 import { forwarded, TrustedPeers } from "./proxy.ts";
+import type { Exchange, RequestInFlight } from "./gateway.ts";
 import { type Peer, Session } from "./session.ts";
 
 /** What the server needs of the settings; see docs/settings.md for each. Times are seconds, 0 is no limit. */
 export interface ServerSettings {
   readonly worker_connections: number;
+  readonly limit_concurrency: number;
   readonly limit_request_line: number;
   readonly limit_request_fields: number;
   readonly limit_request_field_size: number;
@@ -23,6 +25,8 @@ export interface ServerSettings {
   readonly keepalive: number;
   readonly keepalive_requests: number;
   readonly write_timeout: number;
+  readonly request_timeout: number;
+  readonly queue_timeout: number;
   readonly graceful_timeout: number;
   readonly header_map: "drop" | "refuse";
   readonly forwarded_allow_ips: readonly string[];
@@ -35,6 +39,16 @@ export interface ServerSettings {
 const TICK = 250;
 /** Parsers kept for the next busy connections. */
 const SPARE_PARSERS = 256;
+/** Milliseconds for what has arrived before a drain to be read: a turn of the event loop. */
+const TURN = 10;
+
+/** Notes which requests run, where another thread can read it when the event loop stands still. */
+export interface Recorder {
+  /** The application is about to be called; returns what `end` is told. */
+  begin(method: string, target: string): number;
+  /** The exchange is over. */
+  end(slot: number): void;
+}
 
 export class Server {
   readonly application: Application;
@@ -46,13 +60,33 @@ export class Server {
   dateLine = "";
   /** True while somebody listens to requests: only then are they timed. */
   measures = false;
+  /** No new connections, and `Connection: close` with every response. */
   draining = false;
+  /** The grace of a drain is over: a connection without a request is closed. */
+  closesIdle = false;
+  /** Connections that are still to be closed by {@link shed}. */
+  shedding = 0;
+  /** What applications are told by `esgi.multiprocess`: that other workers run beside this one. */
+  multiprocess = false;
+  /** Told of each request while it runs. */
+  recorder: Recorder | null = null;
+  /** After so many requests `onRetire` is called, once; 0: never. */
+  retireAfter = 0;
+  onRetire: (() => void) | null = null;
   readonly refuseUnderscores: boolean;
 
   readonly #listeners = new Set<Listener>();
   readonly #sessions = new Set<Session>();
   readonly #spare: RequestParser[] = [];
   #dirty: Session[] = [];
+  /** Requests that wait for their turn, the first come first. At most one a connection, so worker_connections bounds it. */
+  readonly #queue = new Set<Session>();
+  /** True while requests that have waited are called, each of which may end at once and make room for the next. */
+  #advancing = false;
+  readonly #concurrency: number;
+  #inFlight = 0;
+  #requests = 0;
+  #announces = false;
   readonly #limits: Limits;
   readonly #trusted: TrustedPeers;
   readonly #proxies: TrustedPeers;
@@ -62,7 +96,9 @@ export class Server {
   /** Milliseconds of the last tick: exact enough for timeouts, and no system call a request. */
   #now = performance.now();
   #second = 0;
-  #whenEmpty: (() => void) | null = null;
+  /** Who waits for the end of a drain. */
+  readonly #drains: (() => void)[] = [];
+  #cut: ReturnType<typeof setTimeout> | undefined;
 
   constructor(application: Application, runtime: Runtime, settings: ServerSettings, events: EventBus) {
     this.application = application;
@@ -73,6 +109,7 @@ export class Server {
       write: (text: string): void => events.emit("notice", { level: "error", message: text.replace(/\n$/, "") }),
       flush: (): void => {},
     };
+    this.#concurrency = settings.limit_concurrency || Infinity;
     this.refuseUnderscores = settings.header_map === "refuse";
     this.#limits = {
       requestLine: settings.limit_request_line || Infinity,
@@ -92,10 +129,38 @@ export class Server {
     return this.#sessions.size;
   }
 
+  /**
+   * Requests whose application runs, by the client's clock: until the response is complete, the client has left, or the
+   * server has answered instead. An upgraded connection has none: it may last for days, and is a connection only.
+   */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Requests that wait for their turn (limit_concurrency). */
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /** Calls of the application since the start. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** At most `limit` of the requests in flight, the oldest first. */
+  oldest(limit: number): readonly RequestInFlight[] {
+    const running: Exchange[] = [];
+    for (const { running: exchange } of this.#sessions) if (exchange !== null) running.push(exchange);
+    const now = performance.now();
+    return running.sort((a, b) => a.startedAt - b.startedAt).slice(0, limit).map((exchange) => exchange.describe(now));
+  }
+
   /** Listens on `bind` and serves what connects. */
   async listen(bind: Bind, options: ListenOptions): Promise<Listener> {
     const listener = await this.runtime.listen(bind, options, (connection) => this.accept(connection));
     this.#listeners.add(listener);
+    // Told to end while it was being made.
+    if (this.draining) await this.hold();
     return listener;
   }
 
@@ -112,32 +177,56 @@ export class Server {
     return session;
   }
 
-  /**
-   * Ends gracefully: no new connections, idle ones closed at once, `Connection: close` with the responses in flight.
-   * Resolves when all connections are gone; after `graceful_timeout` seconds those that are left are cut.
-   */
-  async drain(): Promise<void> {
-    this.draining = true;
-    await Promise.all([...this.#listeners].map((listener) => listener.close()));
+  /** Closes the listeners; connections and their next requests are served as before. {@link listen} may follow. */
+  async hold(): Promise<void> {
+    const listeners = [...this.#listeners];
     this.#listeners.clear();
-    // A turn of the event loop, so that requests which have arrived already are seen before idle connections close.
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    for (const session of this.#sessions) session.drain();
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+
+  /**
+   * Makes room for other workers: says `Connection: close` with the next responses whose connections could have lived
+   * on, until `count` have been told. A count that was told before is replaced.
+   */
+  shed(count: number): void {
+    this.shedding = count;
+  }
+
+  /**
+   * Ends gracefully: no new connections, and `Connection: close` with every response. Connections that are idle, or have
+   * not sent anything yet, are closed after `grace` seconds (default 0): until then one more request is served, so that
+   * none is lost that was on its way. From then on `graceful_timeout` counts, after which those that are left are cut.
+   * Resolves when all connections are gone. Called again, the grace that ends first counts.
+   */
+  async drain({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
+    this.draining = true;
+    await this.hold();
+    // So that connections and requests that have arrived already are known.
+    await new Promise((resolve) => setTimeout(resolve, TURN));
     if (this.#sessions.size > 0) {
-      await new Promise<void>((resolve) => {
-        const limit = this.settings.graceful_timeout;
-        const timer = limit === 0 ? undefined : setTimeout(() => {
-          this.notice("warning", `${this.#sessions.size} connections were cut after graceful_timeout`);
-          for (const session of this.#sessions) session.destroy();
-          resolve();
-        }, limit * 1000);
-        this.#whenEmpty = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      const timer = setTimeout(() => this.#endGrace(), grace * 1000);
+      await new Promise<void>((resolve) => this.#drains.push(resolve));
+      clearTimeout(timer);
     }
     this.#stopTicking();
+  }
+
+  #endGrace(): void {
+    if (this.closesIdle) return;
+    this.closesIdle = true;
+    for (const session of this.#sessions) session.drain();
+    const limit = this.settings.graceful_timeout;
+    if (limit === 0 || this.#sessions.size === 0) return;
+    this.#cut = setTimeout(() => {
+      this.notice("warning", `${this.#sessions.size} connections were cut after graceful_timeout`);
+      for (const session of this.#sessions) session.destroy();
+      this.#drained();
+    }, limit * 1000);
+  }
+
+  #drained(): void {
+    clearTimeout(this.#cut);
+    for (const resolve of this.#drains.splice(0)) resolve();
   }
 
   /** Ends at once: listeners and connections. */
@@ -152,7 +241,61 @@ export class Server {
 
   forget(session: Session): void {
     this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#whenEmpty?.();
+    if (this.#sessions.size === 0) this.#drained();
+  }
+
+  /** May one more application run now? Else its request waits behind those that came before. */
+  admits(): boolean {
+    return this.#inFlight < this.#concurrency && this.#queue.size === 0;
+  }
+
+  enqueue(session: Session): void {
+    this.#queue.add(session);
+  }
+
+  /** True when the request of `session` was waiting for its turn; it is no more. */
+  unqueue(session: Session): boolean {
+    return this.#queue.delete(session);
+  }
+
+  /** The application is called for `exchange` next. */
+  began(exchange: Exchange): void {
+    exchange.running = true;
+    this.#inFlight++;
+    this.#requests++;
+    if (this.#announces) this.events.emit("begin", { environ: exchange.environ });
+    if (this.retireAfter > 0 && this.#requests >= this.retireAfter) {
+      this.retireAfter = 0;
+      this.onRetire?.();
+    }
+    if (this.recorder !== null) {
+      const { REQUEST_METHOD: method, "esgi.target": target } = exchange.environ;
+      exchange.slot = this.recorder.begin(method, target);
+    }
+  }
+
+  /**
+   * `exchange` is over for its client, and its place is free. The application may still run, when its client has left or
+   * its time was up: to wait for one that never ends would turn away everybody else with 503.
+   */
+  over(exchange: Exchange): void {
+    exchange.running = false;
+    this.#inFlight--;
+    if (exchange.slot >= 0) this.recorder?.end(exchange.slot);
+    if (this.#queue.size > 0) this.#advance();
+  }
+
+  /** Calls the application for requests that have waited. A loop, since a chain of calls could become too deep. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    while (this.#inFlight < this.#concurrency) {
+      const next = this.#queue.values().next();
+      if (next.done === true) break;
+      this.#queue.delete(next.value);
+      next.value.proceed();
+    }
+    this.#advancing = false;
   }
 
   /**
@@ -192,6 +335,11 @@ export class Server {
 
   notice(level: "debug" | "info" | "warning" | "error", message: string): void {
     this.events.emit("notice", { level, message });
+  }
+
+  /** Milliseconds of the last tick. */
+  get now(): number {
+    return this.#now;
   }
 
   /** The environ's view of a connection; with a PROXY header, of the one in front of the proxy. */
@@ -246,6 +394,7 @@ export class Server {
   #tick(): void {
     this.#now = performance.now();
     this.measures = this.events.wants("request");
+    this.#announces = this.events.wants("begin");
     const second = Math.floor(Date.now() / 1000);
     if (second !== this.#second) {
       this.#second = second;

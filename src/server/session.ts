@@ -5,7 +5,7 @@
 import type { TlsInfo } from "../esgi/environ.ts";
 import { type InputBuffer, InputError, type InputSource } from "../esgi/input.ts";
 import type { Upgraded } from "../esgi/body.ts";
-import { RemoteProtocolError } from "../http1/errors.ts";
+import { type RefusalStatus, RemoteProtocolError } from "../http1/errors.ts";
 import { DATA, END, HEAD, NEED_DATA, type RequestParser } from "../http1/parser.ts";
 import { refusal } from "../http1/response.ts";
 import { ProxyHeaderParser } from "../gateway_protocols/proxy_protocol.ts";
@@ -125,7 +125,12 @@ export class Session implements ConnectionHandler, InputSource {
       this.#tunnel.ended();
       return;
     }
-    this.#exchange?.leave();
+    const exchange = this.#exchange;
+    if (exchange !== null && this.server.unqueue(this)) {
+      this.#drop();
+      return;
+    }
+    exchange?.leave();
     this.#pump();
   }
 
@@ -139,7 +144,7 @@ export class Session implements ConnectionHandler, InputSource {
     this.#out = "";
     if (exchange !== null) {
       exchange.abort();
-      if (!exchange.done) this.#record(exchange, true);
+      if (!exchange.done) this.#over(exchange, true);
     }
     this.#tunnel?.closed();
     this.#releaseParser();
@@ -198,17 +203,22 @@ export class Session implements ConnectionHandler, InputSource {
   mayKeepAlive(exchange: Exchange): boolean {
     const limit = this.server.settings.keepalive_requests;
     if (this.server.draining || this.#closing || (limit > 0 && this.#requests >= limit)) return false;
-    if (exchange.requestComplete) return true;
-    // The client may or may not send a body for which it was not told to continue: nobody could tell (RFC 9110 §10.1.1).
-    if (exchange.expectsContinue) return false;
-    const length = this.#parser?.contentLength ?? -1;
-    return length - exchange.input.buffered <= DRAIN_LIMIT;
+    if (!exchange.requestComplete) {
+      // The client may or may not send a body for which it was not told to continue: nobody could tell (RFC 9110 §10.1.1).
+      if (exchange.expectsContinue) return false;
+      const length = this.#parser?.contentLength ?? -1;
+      if (length - exchange.input.buffered > DRAIN_LIMIT) return false;
+    }
+    // A client that has sent its next request already would have to send it again: another one is told.
+    if (this.server.shedding === 0 || this.#parser!.buffered > 0) return true;
+    this.server.shedding--;
+    return false;
   }
 
   /** `exchange` is over. `broken`: its response is not complete, and the client must see that. */
   finished(exchange: Exchange, broken = false): void {
     if (this.#exchange !== exchange) return;
-    this.#record(exchange, broken || exchange.gone);
+    this.#over(exchange, broken || exchange.gone);
     if (broken) {
       this.flush();
       this.#connection.destroy();
@@ -227,15 +237,30 @@ export class Session implements ConnectionHandler, InputSource {
   /** Answers for the server itself, then closes: after a fault of the peer nothing it sends can be trusted to be framed. */
   refuse(error: RemoteProtocolError): void {
     if (this.#closing) return;
+    this.server.events.emit("refused", { status: error.status, reason: error.message, remote: this.peer.address });
+    this.#answer(error.status, error.message);
+  }
+
+  /** Sends the server's own answer in place of the application's, then closes. */
+  #answer(status: RefusalStatus, reason: string): void {
     const exchange = this.#exchange;
     this.#exchange = null;
+    let text = refusal(status, reason, this.server.dateLine);
     if (exchange !== null) {
-      exchange.status = error.status;
-      this.#record(exchange, false);
+      // RFC 9110 §9.3.2: HEAD gets the fields alone.
+      if (exchange.isHead) text = text.slice(0, text.indexOf("\r\n\r\n") + 4);
+      exchange.status = status;
+      exchange.headers = [];
+      this.#over(exchange, false);
     }
-    this.server.events.emit("refused", { status: error.status, reason: error.message, remote: this.peer.address });
-    this.send(refusal(error.status, error.message, this.server.dateLine));
+    this.send(text);
     this.#close();
+  }
+
+  /** Its client ended its side before the request had its turn. Most often it has left, so the application is spared. */
+  #drop(): void {
+    this.server.notice("debug", `${this.peer.address}: the client left before its request had its turn: not run`);
+    this.#answer(503, "the connection ended while the request waited for its turn");
   }
 
   /** A PROXY header comes first; one from a peer that is not `trusted` is not read, and so is a malformed request. */
@@ -271,7 +296,7 @@ export class Session implements ConnectionHandler, InputSource {
     const parser = this.#parser!;
     const rest = parser.takeRest();
     this.#exchange = null;
-    this.#record(exchange, false);
+    this.#over(exchange, false);
     // RFC 9110 §7.8: who asked for both gets 100 first, though there is no content to wait for.
     if (parser.expectContinue && !exchange.continued) head = CONTINUE + head;
     this.#releaseParser();
@@ -291,6 +316,17 @@ export class Session implements ConnectionHandler, InputSource {
     }).finally(() => this.#close());
   }
 
+  /** The turn of a request that has waited has come. */
+  proceed(): void {
+    this.#run(this.#exchange!);
+  }
+
+  /** The exchange whose application runs. */
+  get running(): Exchange | null {
+    const exchange = this.#exchange;
+    return exchange !== null && exchange.running ? exchange : null;
+  }
+
   /** Closes when nothing is lost by it; else says `Connection: close` with the response in flight. */
   drain(): void {
     if (this.idle) this.#close();
@@ -308,6 +344,11 @@ export class Session implements ConnectionHandler, InputSource {
       this.#connection.destroy();
       return;
     }
+    const exchange = this.#exchange;
+    if (exchange !== null && now >= exchange.deadline && !exchange.sent) {
+      this.#expire(exchange, now);
+      return;
+    }
     if (this.#clock === NONE || now < this.#deadline) return;
     switch (this.#clock) {
       case NEW:
@@ -319,14 +360,29 @@ export class Session implements ConnectionHandler, InputSource {
         return;
       case BODY:
         this.#clock = NONE;
-        this.#exchange!.keepAlive = false;
-        this.#exchange!.input.fail(
+        exchange!.keepAlive = false;
+        exchange!.input.fail(
           new InputError("timeout", "no byte of the request body arrived within body_timeout"),
         );
         return;
       case LINGERING:
         this.#connection.destroy();
     }
+  }
+
+  /** `exchange` has waited too long for its turn, or its application has answered nothing within its time. */
+  #expire(exchange: Exchange, now: number): void {
+    if (!exchange.running) {
+      this.refuse(new RemoteProtocolError(503, "too many requests: limit_concurrency, for all of queue_timeout"));
+      return;
+    }
+    const { method, target, age } = exchange.describe(now);
+    const seconds = (age / 1000).toFixed(1);
+    // No "refused": it is not the client's fault.
+    this.server.notice("warning", `${method} ${target}: no response after ${seconds} s: 504 after request_timeout`);
+    const reason = "the application did not answer within request_timeout";
+    exchange.expire(reason);
+    this.#answer(504, reason);
   }
 
   // The machine.
@@ -392,8 +448,22 @@ export class Session implements ConnectionHandler, InputSource {
     }
     this.#exchange = exchange;
     this.#clock = NONE;
-    if (server.measures) exchange.startedAt = performance.now();
+    exchange.startedAt = server.measures ? performance.now() : server.now;
     if (!exchange.requestComplete) this.#feed(exchange);
+    if (server.admits()) {
+      this.#run(exchange);
+    } else if (this.#peerEnded) {
+      this.#drop();
+    } else {
+      exchange.deadline = server.after(server.settings.queue_timeout);
+      server.enqueue(this);
+    }
+  }
+
+  #run(exchange: Exchange): void {
+    const server = this.server;
+    exchange.deadline = server.after(server.settings.request_timeout);
+    server.began(exchange);
     exchange.run(server.application);
   }
 
@@ -490,7 +560,7 @@ export class Session implements ConnectionHandler, InputSource {
       }
       if (exchange.done && this.#peerEnded) this.#close();
     } else if (parser === null || parser.idle) {
-      if (this.#peerEnded || (this.server.draining && this.#requests > 0)) {
+      if (this.#peerEnded || (this.server.closesIdle && this.#requests > 0)) {
         this.#close();
         return;
       }
@@ -553,15 +623,20 @@ export class Session implements ConnectionHandler, InputSource {
     this.server.returnParser(parser);
   }
 
-  #record(exchange: Exchange, aborted: boolean): void {
-    if (!this.server.measures) return;
-    this.server.events.emit("request", {
-      environ: exchange.environ,
-      status: exchange.status,
-      responseHeaders: exchange.headers,
-      bytes: exchange.bytesSent,
-      duration: performance.now() - exchange.startedAt,
-      aborted,
-    });
+  /** Nothing more of `exchange` is sent; a next one may have its place. */
+  #over(exchange: Exchange, aborted: boolean): void {
+    const server = this.server;
+    if (server.measures) {
+      server.events.emit("request", {
+        environ: exchange.environ,
+        status: exchange.status,
+        responseHeaders: exchange.headers,
+        bytes: exchange.bytesSent,
+        duration: performance.now() - exchange.startedAt,
+        aborted,
+      });
+    }
+    if (exchange.running) server.over(exchange);
+    else server.unqueue(this);
   }
 }

@@ -1,53 +1,10 @@
 // The session's logic without sockets: clocks, back-pressure, and what follows what. test/runtimes/ has the real ones.
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { resolveSettings } from "../../src/config/settings.ts";
+import { describe, expect, it, vi } from "vitest";
 import type { Application } from "../../src/esgi/application.ts";
-import { EventBus, type Events } from "../../src/observe/events.ts";
-import { type MemoryClient, MemoryRuntime } from "../../src/runtime/memory.ts";
-import { Server } from "../../src/server/server.ts";
+import { GET, hello, serve, settle, status, useClock } from "./harness.ts";
 
-const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-const hello: Application = (_environ, startResponse) => {
-  startResponse("200 OK", [["Content-Type", "text/plain"]]);
-  return "hello";
-};
-
-const cleanups: (() => void)[] = [];
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["performance", "Date", "setTimeout", "clearTimeout"] });
-});
-afterEach(() => {
-  for (const cleanup of cleanups.splice(0)) cleanup();
-  vi.useRealTimers();
-});
-
-async function serve(application: Application, options: Parameters<typeof resolveSettings>[0] = {}) {
-  const runtime = new MemoryRuntime();
-  const events = new EventBus();
-  const faults: Events["fault"][] = [];
-  const refused: Events["refused"][] = [];
-  events.on("fault", (fault) => faults.push(fault));
-  events.on("refused", (refusal) => refused.push(refusal));
-  const server = new Server(application, runtime, resolveSettings(options), events);
-  await server.listen({ kind: "tcp", host: "192.0.2.2", port: 80 }, { backlog: 1 });
-  cleanups.push(() => server.close());
-  /** Lets `seconds` pass, tick by tick. */
-  const pass = (seconds: number): void => {
-    for (let at = 0; at <= seconds * 1000; at += 250) {
-      vi.advanceTimersByTime(250);
-      runtime.tick();
-    }
-  };
-  return { runtime, server, faults, refused, pass };
-}
-
-/** Lets promises settle. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
-}
-
-const status = (client: MemoryClient): string => client.received.slice(0, 12);
+useClock();
 
 describe("clocks", () => {
   it("header_timeout: a connection that sends nothing is closed without an answer", async () => {
