@@ -1,4 +1,4 @@
-// node:net, for Node; and on Deno and Bun for inherited file descriptors (adapters/runtime.ts).
+// node:net, for Node; and on Deno and Bun for what their own sockets cannot do (adapters/runtime.ts).
 
 import { Buffer } from "node:buffer";
 import * as net from "node:net";
@@ -14,7 +14,7 @@ import type {
   ListenOptions,
   Runtime,
 } from "../src/runtime/port.ts";
-import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
+import { checkReusePort, common, freeUnixPath, listenError, setUnixMode, unwrapShared, writeLatin1 } from "./shared.ts";
 
 /** Up to this size a body is copied behind its head: one buffer is cheaper to write than two. */
 const COPY_LIMIT = 2048;
@@ -177,16 +177,19 @@ export async function listen(
       throw listenError(bind, error);
     }
   }
-  if (bind.kind === "unix") await freeUnixPath(bind);
+  const { backlog, reusePort = false } = options;
+  if (reusePort) checkReusePort(bind);
+  const inside = options.shared === undefined ? null : unwrapShared(options.shared);
+  if (bind.kind === "unix" && inside === null) await freeUnixPath(bind);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(bind, error)));
-    const backlog = options.backlog;
-    if (bind.kind === "tcp") server.listen({ host: bind.host, port: bind.port, backlog }, resolve);
+    if (inside !== null) server.listen("handle" in inside ? inside.handle : inside, backlog, resolve);
+    else if (bind.kind === "tcp") server.listen({ host: bind.host, port: bind.port, backlog, reusePort }, resolve);
     else if (bind.kind === "unix") server.listen({ path: bind.path, backlog }, resolve);
     else server.listen({ fd: bind.fd }, resolve);
   });
   server.on("error", onError);
-  if (bind.kind === "unix") setUnixMode(bind);
+  if (bind.kind === "unix" && inside === null) setUnixMode(bind);
   const address = server.address();
   // An inherited unix socket has none, or (on Bun) an empty one.
   unix = typeof address !== "object" || address?.port === undefined;

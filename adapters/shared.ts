@@ -4,7 +4,8 @@ import { Buffer } from "node:buffer";
 import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { type Bind, ListenError, type ListenFault, type Runtime } from "../src/runtime/port.ts";
+import process from "node:process";
+import { type Bind, ListenError, type ListenFault, type Runtime, type SharedHandle } from "../src/runtime/port.ts";
 
 // Buffer's own, fast on all three, and not in its types (TextDecoder("latin1") is slower, and windows-1252).
 const { latin1Slice, latin1Write } = Buffer.prototype as unknown as {
@@ -90,4 +91,33 @@ function checkFolder(bind: Bind & { kind: "unix" }): void {
 /** Gives a unix socket the mode that was asked for. */
 export function setUnixMode(bind: Bind & { kind: "unix" }): void {
   if (bind.mode !== undefined) chmodSync(bind.path, bind.mode);
+}
+
+/** What a SharedHandle is inside: node:net's own kind of handle, or, on Bun, a descriptor of this process. */
+export type SharedInside = { readonly handle: object } | { readonly fd: number };
+
+export function wrapShared(inside: SharedInside): SharedHandle {
+  return { brand: "SharedHandle", ...inside } as SharedHandle;
+}
+
+export function unwrapShared(shared: SharedHandle): SharedInside {
+  return shared as unknown as SharedInside;
+}
+
+/**
+ * Refuses SO_REUSEPORT where it would be ignored in silence, or not share the load.
+ *
+ * @throws {ListenError}
+ */
+export function checkReusePort(bind: Bind): void {
+  const refuse = (reason: string): never => {
+    throw new ListenError("EOTHER", bind, reason);
+  };
+  if (bind.kind !== "tcp") refuse("reuse_port is for TCP addresses");
+  if (process.platform !== "linux") refuse("reuse_port shares the load on Linux only");
+  if ("Deno" in globalThis || "Bun" in globalThis) return;
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 22 || (major === 22 && minor < 12) || (major === 23 && minor < 1)) {
+    refuse(`reuse_port needs Node 22.12, 23.1 or later, and this is ${process.versions.node}`);
+  }
 }

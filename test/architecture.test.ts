@@ -44,7 +44,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/bun.ts": ["src/runtime/port.ts types", "src/esgi/ types", "adapters/shared.ts", "node:", "bun types"],
   // ListenError is the port's one value.
   "adapters/shared.ts": ["src/runtime/port.ts", "node:"],
-  "adapters/process.ts": ["src/runtime/port.ts types", "src/cli/host.ts", "adapters/strip_types.js", "node:"],
+  "adapters/control_socket.ts": ["src/runtime/port.ts types", "adapters/shared.ts", "node:"],
+  "adapters/process.ts": [
+    "src/runtime/port.ts types",
+    "src/cli/host.ts",
+    "adapters/control_socket.ts",
+    "adapters/strip_types.js",
+    "node:",
+  ],
+  // SpawnError and ListenError.
+  "adapters/supervisor.ts": ["src/runtime/port.ts", "adapters/shared.ts", "adapters/bun_sockets.ts", "node:"],
+  "adapters/bun_sockets": ["node:", "bun:ffi"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],

@@ -135,8 +135,6 @@ export function formatBind(bind: Bind): string {
 export interface SharedSocket {
   /** With the port that the kernel gave. */
   readonly bind: Bind;
-  /** What `inherited` of a further master is told. */
-  readonly fd: number;
   /** Closes the master's end; `unlink` removes the path of a unix socket that the master made. */
   close(unlink: boolean): void;
 }
@@ -164,7 +162,10 @@ export interface ChildProcessHandle {
 export interface SpawnOptions {
   /** Variables of the environment that the child has beside, or instead of, the master's. Null: it does not have it. */
   readonly env: Readonly<Record<string, string | null>>;
-  /** What the child may ask for by {@link Parent.socket}, by their place here. */
+  /**
+   * What a worker may ask for by {@link Parent.socket}, by their place here; a further master inherits the first as
+   * descriptor {@link Supervisor.firstSocket}, and so on.
+   */
   readonly sockets: readonly SharedSocket[];
 }
 
@@ -173,32 +174,134 @@ export interface Supervisor {
   /**
    * Binds `bind` for workers to listen on. The path of a stale unix socket is removed first.
    *
+/** A child cannot be started; the message names the remedy. */
+export class SpawnError extends Error {
+  override readonly name = "SpawnError";
+}
+
    * @throws {ListenError} when the address cannot be had.
    */
   bind(bind: Bind, options: { readonly backlog: number }): Promise<SharedSocket>;
-  /** Takes over a socket that a former master passed on; `bind` tells what it is bound to. */
+  /** The descriptor at which a further master finds the first socket that it inherits; the next is one more. */
+  readonly firstSocket: number;
+  /**
+   * Takes over a socket that a former master passed on; `bind` tells what it is bound to.
+   *
+   * @throws {ListenError} when `fd` is no socket.
+   */
   adopt(bind: Bind, fd: number): SharedSocket;
-  /** Starts this very program again, with the words of its command line, as a child that knows {@link parent}. */
+  /**
+   * Starts this very program again, with the words of its command line and where it was started, as a child that finds a
+   * {@link Parent}.
+   *
+   * @throws {SpawnError} when the runtime may not start processes.
+   */
   spawnWorker(options: SpawnOptions): ChildProcessHandle;
-  /** Starts this very program again as a master of its own, which outlives this one and inherits `sockets`' descriptors. */
+  /**
+   * Starts this very program again as a master of its own, in a session of its own: it outlives this one, and inherits
+   * the descriptors of `sockets`. It finds a {@link Channel} to this one.
+   *
+   * @throws {SpawnError} when the runtime may not start processes.
+   */
   spawnMaster(options: SpawnOptions): ChildProcessHandle;
 }
 
-/** A worker's way to its master; null in a process that has none. */
-export interface Parent {
-  send(message: unknown): void;
+/** A way to the process that started this one. */
+export interface Channel {
+  /** Sends a message; to nobody when the other has gone. Settles when it is on its way or lost; never rejects. */
+  send(message: unknown): Promise<void>;
+  /** Messages that came before there was a listener are kept for it. */
   onMessage(listener: (message: unknown) => void): void;
-  /** The master has gone. */
+  /** The other has gone, even by SIGKILL. */
   onDisconnect(listener: () => void): void;
   /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
   socket(index: number): Promise<SharedHandle>;
 }
 
 /** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
+}
+
+/** A worker's way to its master. */
+export interface Parent extends Channel {
+  /**
+   * The descriptor that {@link ChildProcessHandle.onReport} reads: one JSON value a line. A thread writes to it with
+   * `new net.Socket({ fd, readable: false, writable: true })`; Deno's threads cannot `fs.writeSync` to it.
+   */
+  readonly reportTo: number;
 export interface Host {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+/** Watches over the event loop of a worker from a thread of its own, and notes which requests run. */
+export interface Watchdog {
+  /** The event loop turned. To be called about once a second. */
+  beat(): void;
+  /** A request has begun; returns what `end` is told, an integer from 0. Only the beginning of a long target is kept. */
+  begin(method: string, target: string): number;
+  /** The request that got `slot` has ended. May be called again. */
+  end(slot: number): void;
+  /** Ends the thread. */
+  close(): void;
+}
+
+export interface WatchdogOptions {
+  /** Milliseconds without a `beat` after which a report is made; up to a quarter of a second more may pass. */
+  readonly timeout: number;
+  /** The descriptor to which a report is written, as one line of JSON: {@link Parent.reportTo}. */
+  readonly report: number;
+  /** Called at most once, when there is no watching: the thread could not start, or has ended. */
+  readonly onProblem?: (message: string) => void;
+}
+
+/** Starts to watch. One implementation serves all runtimes (adapters/watchdog.ts). */
+export type StartWatchdog = (options: WatchdogOptions) => Watchdog;
+
+// How `tricorn ctl` and a master talk: text over a unix socket. One implementation serves all runtimes
+// (adapters/control_socket.ts).
+
+/** One end of a conversation with another process of this machine. Text is UTF-8 on the way. */
+export interface LocalChannel {
+  /** Sends `text`. The promise settles when it has gone or the channel has closed; it never rejects. */
+  write(text: string): Promise<void>;
+  /** Closes when all has gone that was written. The promise settles then; it never rejects. */
+  end(): Promise<void>;
+}
+
+/** What a process makes of its end of a {@link LocalChannel}. */
+export interface LocalHandler {
+  /** Text arrived, in pieces of any size. The promise, when there is one, means: read no more until it settles. */
+  receive(text: string): void | Promise<void>;
+  /** The channel is gone, for whatever reason. Called once, last. */
+  closed(): void;
+}
+
+/** A unix socket that is listened on. */
+export interface LocalListener {
+  /** Ends all channels, and removes the path, unless it is another process's by now. */
+  close(): void;
+}
+
+export interface LocalSockets {
+  /**
+   * Listens on the unix socket `path`, which is never, not even while it is made, open to more than `mode` says. The
+   * folder is made, with mode 0700, when only the last part of its path is missing. A socket that nobody listens on is
+   * replaced; one that another process listens on only with `takeOver`.
+   *
+   * @throws {ListenError} when it cannot be had.
+   */
+  listenLocal(
+    path: string,
+    options: { readonly mode: number; readonly takeOver: boolean },
+    accept: (channel: LocalChannel) => LocalHandler,
+  ): Promise<LocalListener>;
+  /**
+   * Connects to the unix socket `path`.
+   *
+   * @throws {Error} whose message is the reason, in a few words.
+   */
+  connectLocal(path: string, open: (channel: LocalChannel) => LocalHandler): Promise<void>;
+}
+
   readonly pid: number;
   /** True when standard error is a terminal. */
   readonly isTty: boolean;

@@ -1,0 +1,405 @@
+// A master and its workers as processes, on all three runtimes: sockets that are bound and not accepted on, this program
+// started again, and what both sides say to each other. No policy: when a worker is started or killed is decided in
+// src/arbiter.
+//
+// Node and Deno: a bound handle of node:net is sent over the channel, again each time that a worker asks for it. Bun has
+// no such handle: a child inherits descriptors (bun_sockets.ts). Either way the master's end keeps the socket and its
+// queue alive while no worker accepts.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { lookup } from "node:dns/promises";
+import { chmodSync, renameSync, unlinkSync } from "node:fs";
+import * as net from "node:net";
+import process from "node:process";
+import {
+  type Bind,
+  type Channel,
+  type ChildProcessHandle,
+  ListenError,
+  type Parent,
+  type ProcessEnd,
+  type SharedHandle,
+  type SharedSocket,
+  SpawnError,
+  type SpawnOptions,
+  type Supervisor,
+} from "../src/runtime/port.ts";
+import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shared.ts";
+
+// The descriptors of a child: standard input, output and error, then these.
+const REPORTS = 4;
+const FIRST_SOCKET = 5;
+
+/** Which of the two a child is, told by the environment. A child of its own must not take itself for one. */
+const ROLE = "TRICORN_WORKER";
+type Role = "worker" | "master";
+const ROLES: Readonly<Record<string, Role>> = { "1": "worker", "0": "master" };
+
+/** What goes over the channel: `[what the arbiter says]`, or the index of a socket, which is asked for and sent alike. */
+type Envelope = readonly [message: unknown] | number;
+
+/** The part of the runtimes' own handles that is used; node:net listens on one, and node:child_process sends one. */
+interface RawHandle {
+  readonly constructor: new (kind: number) => RawHandle;
+  /** Node only; Deno's has -1 or none. */
+  readonly fd?: number;
+  /** Deno only: a duplicate, made by each call. */
+  fdForIpc?(): number;
+  /** An error number, negative, when that is not 0; `out` is filled else. */
+  getsockname?(out: { address?: string; port?: number }): number;
+  open(fd: number): number;
+  close(): void;
+}
+
+/** A number is an error's. It neither listens nor accepts. Not in the documentation, and the same since Node 0.12. */
+type CreateHandle = (address: string | null, port: number, kind: 4 | 6 | -1, fd: number) => RawHandle | number;
+const createHandle = (net as unknown as { _createServerHandle?: CreateHandle })._createServerHandle;
+
+const onBun = "Bun" in globalThis ? await import("./bun_sockets.ts") : null;
+
+interface DenoApi {
+  readonly permissions: {
+    querySync(descriptor: { name: string; variable?: string; command?: string }): { readonly state: string };
+  };
+}
+const { Deno: deno } = globalThis as { Deno?: DenoApi };
+
+/** Where the program was started: its words may be relative to that, and a setting may change the directory later. */
+const START = process.cwd();
+
+// Sockets.
+
+/** A bound socket: node:net's handle, or on Bun a descriptor. */
+class BoundSocket implements SharedSocket {
+  readonly bind: Bind;
+  readonly #inside: { readonly handle: RawHandle } | { readonly fd: number };
+
+  constructor(bind: Bind, inside: { readonly handle: RawHandle } | { readonly fd: number }) {
+    this.bind = bind;
+    this.#inside = inside;
+  }
+
+  /** Null on Bun. */
+  get handle(): RawHandle | null {
+    return "handle" in this.#inside ? this.#inside.handle : null;
+  }
+
+  /** Lends `use` a descriptor for a child to inherit. */
+  lend(): { readonly fd: number; release(): void } {
+    if ("fd" in this.#inside) return { fd: this.#inside.fd, release() {} };
+    const { handle } = this.#inside;
+    if (handle.fdForIpc === undefined) return { fd: handle.fd!, release() {} };
+    const fd = handle.fdForIpc();
+    return { fd, release: () => open(handle.constructor, fd)?.close() };
+  }
+
+  close(unlink: boolean): void {
+    if (unlink && this.bind.kind === "unix") {
+      try {
+        unlinkSync(this.bind.path);
+      } catch {
+        // Somebody else has removed it.
+      }
+    }
+    if ("handle" in this.#inside) this.#inside.handle.close();
+    else onBun!.close(this.#inside.fd);
+  }
+}
+
+/** `fd` as a handle of this kind. */
+function open(kind: RawHandle["constructor"], fd: number): RawHandle | null {
+  // 1: a server's.
+  const handle = new kind(1);
+  return handle.open(fd) === 0 ? handle : null;
+}
+
+async function bindSocket(bind: Bind): Promise<SharedSocket> {
+  if (bind.kind === "fd") return adopt(bind, bind.fd);
+  return bind.kind === "unix" ? await bindUnix(bind) : await bindTcp(bind);
+}
+
+async function bindTcp(bind: Bind & { kind: "tcp" }): Promise<SharedSocket> {
+  let { host } = bind;
+  try {
+    if (net.isIP(host) === 0) host = (await lookup(host)).address;
+    const bound = onBun === null ? bindHandle(host, bind.port) : onBun.bindTcp(host, bind.port);
+    if (bound !== null) {
+      const { port, ...inside } = bound;
+      return new BoundSocket({ ...bind, port }, inside);
+    }
+  } catch (error) {
+    throw listenError(bind, error);
+  }
+  throw await reason(bind, { host, port: bind.port });
+}
+
+function bindHandle(host: string, port: number): { handle: RawHandle; port: number } | null {
+  const handle = createHandle!(host, port, net.isIPv6(host) ? 6 : 4, -1);
+  if (typeof handle === "number") return null;
+  const name: { port?: number } = {};
+  // That the address is in use is kept by libuv for listen(), and told here; Deno then knows no port.
+  if (handle.getsockname!(name) === 0 && name.port) return { handle, port: name.port };
+  handle.close();
+  return null;
+}
+
+/**
+ * The socket gets its name when its mode is right. There is another reason not to bind to the path itself: libuv removes
+ * that when the process ends, though another master may have taken over.
+ */
+async function bindUnix(bind: Bind & { kind: "unix" }): Promise<SharedSocket> {
+  await freeUnixPath(bind);
+  const path = `${bind.path}~`;
+  await freeUnixPath({ ...bind, path });
+  let bound: SharedInside | null = null;
+  try {
+    if (onBun === null) {
+      const handle = createHandle!(path, -1, -1, -1);
+      if (typeof handle !== "number") bound = { handle };
+    } else {
+      bound = onBun.bindUnix(path);
+    }
+    if (bound !== null) {
+      if (bind.mode !== undefined) chmodSync(path, bind.mode);
+      renameSync(path, bind.path);
+      return new BoundSocket(bind, bound as { handle: RawHandle });
+    }
+  } catch (error) {
+    throw listenError(bind, error);
+  }
+  throw await reason(bind, { path: bind.path });
+}
+
+/** Why `bind` cannot be had. The runtimes tell it in full only to who listens. */
+async function reason(bind: Bind, address: net.ListenOptions): Promise<ListenError> {
+  const server = net.createServer();
+  const error = await new Promise<unknown>((resolve) => {
+    server.once("error", resolve);
+    server.listen(address, () => resolve(new Error("it was not free, and is now")));
+  });
+  server.close();
+  return listenError(bind, error);
+}
+
+function adopt(bind: Bind, fd: number): SharedSocket {
+  if (onBun !== null) {
+    if (onBun.isSocket(fd)) return new BoundSocket(bind, { fd });
+  } else {
+    const handle = deno === undefined ? createHandle!(null, 0, -1, fd) : adoptOnDeno(fd);
+    if (typeof handle !== "number") return new BoundSocket(bind, { handle });
+  }
+  throw new ListenError("EOTHER", bind, "the file descriptor is no socket, or none was inherited");
+}
+
+/** Deno does not look what kind of socket a descriptor is. */
+function adoptOnDeno(fd: number): RawHandle | number {
+  const tcp = createHandle!("127.0.0.1", 0, 4, -1) as RawHandle;
+  const handle = open(tcp.constructor, fd);
+  tcp.close();
+  return handle ?? -1;
+}
+
+// The program, started again.
+
+/** The words after the runtime's path with which this process was started. */
+function programWords(): readonly string[] {
+  if (deno === undefined) return [...process.execArgv, ...process.argv.slice(1)];
+  // Deno does not tell its own flags. The system does, where there is /proc, and only `cat` may read it without -A.
+  try {
+    const { status, stdout } = spawnSync("cat", [`/proc/${process.pid}/cmdline`], { encoding: "utf8" });
+    if (status === 0) return stdout.split("\0").slice(1, -1);
+  } catch {
+    // --allow-run may name the runtime alone.
+  }
+  const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter(isGranted);
+  return ["run", "--no-prompt", ...granted.map((name) => `--allow-${name}`), ...process.argv.slice(1)];
+}
+
+function isGranted(name: string): boolean {
+  return deno!.permissions.querySync({ name }).state === "granted";
+}
+
+function checkPermissions(): void {
+  if (deno === undefined) return;
+  const mayRun = isGranted("run") ||
+    deno.permissions.querySync({ name: "run", command: process.execPath }).state === "granted";
+  const missing = [...(mayRun ? [] : ["--allow-run"]), ...(isGranted("env") ? [] : ["--allow-env"])];
+  if (missing.length > 0) {
+    throw new SpawnError(`Deno may not start workers: add ${missing.join(" and ")} after "deno run"`);
+  }
+}
+
+function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
+  checkPermissions();
+  const own = sockets as readonly BoundSocket[];
+  const sent = role === "worker" && onBun === null;
+  const lent = sent ? [] : own.map((socket) => socket.lend());
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: role === "worker" ? "1" : "0" })) {
+    if (typeof value === "string") variables[name] = value;
+  }
+  const worker = role === "worker";
+  try {
+    const child = spawn(process.execPath, programWords(), {
+      cwd: START,
+      env: variables,
+      detached: !worker,
+      stdio: [worker ? "ignore" : "inherit", "inherit", "inherit", "ipc", "pipe", ...lent.map(({ fd }) => fd)],
+    });
+    return new Child(child, sent ? own : []);
+  } catch (error) {
+    throw new SpawnError(`cannot start a process: ${(error as Error).message}`);
+  } finally {
+    for (const { release } of lent) release();
+  }
+}
+
+class Child implements ChildProcessHandle {
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #messages: ((message: unknown) => void)[] = [];
+
+  /** `sockets` are sent when the child asks for them. */
+  constructor(child: ChildProcess, sockets: readonly BoundSocket[]) {
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    // It could not be started, or has gone while something was sent: `exit` tells, or never was there.
+    child.on("error", () => {});
+    child.on("message", (envelope) => {
+      const content = envelope as Envelope;
+      if (typeof content !== "number") {
+        for (const listener of this.#messages) listener(content[0]);
+      } else if (child.connected) {
+        child.send(content, sockets[content]?.handle as unknown as net.Server);
+      }
+    });
+  }
+
+  send(message: unknown): boolean {
+    if (!this.#child.connected) return false;
+    this.#child.send([message] satisfies Envelope);
+    return true;
+  }
+
+  kill(signal: string): void {
+    this.#child.kill(signal as NodeJS.Signals);
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#messages.push(listener);
+  }
+
+  onReport(listener: (report: unknown) => void): void {
+    let text = "";
+    const pipe = this.#child.stdio[REPORTS] as net.Socket | undefined;
+    pipe?.on("error", () => {});
+    pipe?.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (text + chunk).split("\n");
+      text = lines.pop()!;
+      for (const line of lines) {
+        try {
+          listener(JSON.parse(line));
+        } catch {
+          // The application wrote to a descriptor that is not its own.
+        }
+      }
+    });
+  }
+
+  onExit(listener: (end: ProcessEnd) => void): void {
+    if (this.pid === 0) this.#child.once("error", () => listener({ code: null, signal: null }));
+    else this.#child.once("exit", (code, signal) => listener({ code, signal }));
+  }
+}
+
+// The child's side.
+
+class ToStarter implements Channel {
+  readonly #listeners: ((message: unknown) => void)[] = [];
+  /** What came before there was a listener. */
+  #early: unknown[] = [];
+
+  constructor(onSocket: (index: number, handle: unknown) => void) {
+    process.on("message", (envelope, handle) => {
+      const content = envelope as Envelope;
+      if (typeof content === "number") onSocket(content, handle);
+      else if (this.#listeners.length === 0) this.#early.push(content[0]);
+      else for (const listener of this.#listeners) listener(content[0]);
+    });
+  }
+
+  send(message: unknown): Promise<void> {
+    return tell([message]);
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#listeners.push(listener);
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) listener(message);
+  }
+
+  onDisconnect(listener: () => void): void {
+    if (process.connected) process.once("disconnect", listener);
+    else queueMicrotask(listener);
+  }
+}
+
+/** To nobody, when the other has gone: `disconnect` tells of that. */
+function tell(envelope: Envelope): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send!(envelope, undefined, undefined, () => resolve());
+    else resolve();
+  });
+}
+
+class ToMaster extends ToStarter implements Parent {
+  readonly reportTo = REPORTS;
+  readonly #asked: Map<number, ((handle: unknown) => void)[]>;
+
+  constructor() {
+    const asked = new Map<number, ((handle: unknown) => void)[]>();
+    super((index, handle) => asked.get(index)?.shift()?.(handle));
+    this.#asked = asked;
+  }
+
+  async socket(index: number): Promise<SharedHandle> {
+    if (onBun !== null) return wrapShared({ fd: onBun.duplicate(FIRST_SOCKET + index) });
+    const handle = await new Promise((resolve) => {
+      const waiting = this.#asked.get(index) ?? [];
+      this.#asked.set(index, [...waiting, resolve]);
+      void tell(index);
+    });
+    if (handle == null) {
+      throw new Error(`the master's socket ${index} did not arrive: too many open files, or no such socket`);
+    }
+    return wrapShared({ handle });
+  }
+}
+
+/** What this process was started as by another Tricorn, or null. Forgets it, for the sake of this process's children. */
+function takeRole(): Role | null {
+  if (deno !== undefined && deno.permissions.querySync({ name: "env", variable: ROLE }).state !== "granted") {
+    return null;
+  }
+  const role = ROLES[process.env[ROLE] ?? ""];
+  delete process.env[ROLE];
+  return role !== undefined && typeof process.send === "function" ? role : null;
+}
+
+const role = takeRole();
+
+/** The way to the master, in a worker. */
+export const parent: Parent | null = role === "worker" ? new ToMaster() : null;
+
+/** The way to the master that this one replaces. */
+export const formerMaster: Channel | null = role === "master" ? new ToStarter(() => {}) : null;
+
+/** Node, Deno and Bun. */
+export const supervisor: Supervisor = {
+  bind: bindSocket,
+  firstSocket: FIRST_SOCKET,
+  adopt,
+  spawnWorker: (options) => start("worker", options),
+  spawnMaster: (options) => start("master", options),
+};
