@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The command `tricorn`, on whichever runtime runs this file.
 import { main } from "../src/cli/main.ts";
-import { processHost } from "./process.ts";
-import { runtime } from "./runtime.ts";
+import { context } from "./context.ts";
 
-await main(processHost, runtime);
+await main(context);

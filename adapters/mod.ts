@@ -1,13 +1,13 @@
 // The public API: `import { serve } from "tricorn"`.
 
 import type { FetchApplication } from "../src/bridges/mod.ts";
-import { BindError, run, type RunningServer } from "../src/cli/run.ts";
+import { BindError } from "../src/cli/listen.ts";
+import { run, type RunningServer } from "../src/cli/run.ts";
 import { LoadError } from "../src/cli/load.ts";
 import { ConfigError } from "../src/config/error.ts";
 import type { Options } from "../src/config/settings.ts";
 import type { Application } from "../src/esgi/application.ts";
-import { processHost } from "./process.ts";
-import { runtime } from "./runtime.ts";
+import { context } from "./context.ts";
 
 export { BindError, ConfigError, LoadError };
 export type { Application, FetchApplication, Options, RunningServer };
@@ -22,5 +22,5 @@ export type { Application, FetchApplication, Options, RunningServer };
  * @throws {BindError} when an address cannot be listened on.
  */
 export function serve(application: Application | FetchApplication, options: Options = {}): Promise<RunningServer> {
-  return run(application, options, { host: processHost, runtime });
+  return run(application, options, context);
 }

@@ -60,6 +60,8 @@ export type ToWorker =
     readonly binds: readonly Bind[];
     /** Requests after which it asks to be replaced, jitter added; 0: never. */
     readonly maxRequests: number;
+    /** What the caller of the master has to say to the caller of the worker: where the application and the hooks are. */
+    readonly extra: unknown;
   }
   /**
    * Stop accepting, finish what runs, exit with 0. `grace`: seconds in which connections that are idle may still send a

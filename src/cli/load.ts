@@ -7,14 +7,17 @@ import { describeError } from "../observe/text.ts";
 import { classify, type Loaded } from "./classify.ts";
 import { type CommandHost, ModuleError } from "./host.ts";
 
-/** The application could not be loaded; the command exits with 3. `message` is one line. */
+/** The application could not be loaded; the command exits with 3 or 4. `message` is one line. */
 export class LoadError extends Error {
   override readonly name = "LoadError";
+  /** `boot`: the module is missing or throws (exit code 3); `application`: it has no application (4). */
+  readonly stage: "boot" | "application";
   /** The stack, where it was the application's own code that threw; else null. */
   readonly detail: string | null;
 
-  constructor(message: string, detail: string | null = null) {
+  constructor(message: string, detail: string | null = null, stage: "boot" | "application" = "application") {
     super(message);
+    this.stage = stage;
     this.detail = detail;
   }
 }
@@ -59,8 +62,8 @@ async function importModule(module: string, cannot: string, host: CommandHost): 
   try {
     return await host.importModule(module);
   } catch (error) {
-    if (error instanceof ModuleError) throw new LoadError(`${cannot}: ${error.message}`);
-    throw new LoadError(`${cannot}: the module threw ${oneLine(error)}`, describeError(error));
+    if (error instanceof ModuleError) throw new LoadError(`${cannot}: ${error.message}`, null, "boot");
+    throw new LoadError(`${cannot}: the module threw ${oneLine(error)}`, describeError(error), "boot");
   }
 }
 

@@ -2,13 +2,13 @@ import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { VERSION } from "../../src/cli/version.ts";
-import { FakeHost, FakeRuntime } from "./fake.ts";
+import { fakeContext, FakeHost, FakeRuntime } from "./fake.ts";
 
 let host: FakeHost;
 let runtime: FakeRuntime;
 const command = async (...words: string[]): Promise<void> => {
   host.argv = words;
-  await main(host, runtime);
+  await main(fakeContext(host, runtime));
 };
 
 beforeEach(() => {
@@ -46,7 +46,7 @@ describe("main", () => {
     [["serve"], 2, /^tricorn: serve: the application is missing/],
     [["serve", "a", "b"], 2, /^tricorn: serve: "b" is one word too many/],
     [["serve", "app.ts", "--bnd", "x"], 2, /^tricorn: unknown flag "--bnd"; did you mean "--bind"\?$/],
-    [["serve", "app.ts:nope"], 3, /^tricorn: cannot load "app\.ts:nope": the module has no export "nope"/],
+    [["serve", "app.ts:nope"], 4, /^tricorn: cannot load "app\.ts:nope": the module has no export "nope"/],
     [
       ["serve", "absent.ts"],
       3,

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { BindError, run, type RunningServer } from "../../src/cli/run.ts";
+import { BindError } from "../../src/cli/listen.ts";
+import { run, type RunningServer } from "../../src/cli/run.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import type { Options } from "../../src/config/settings.ts";
 import { LoadError } from "../../src/cli/load.ts";
 import type { Application } from "../../src/esgi/mod.ts";
 import type { ListenFault } from "../../src/runtime/port.ts";
-import { FakeHost, FakeRuntime } from "./fake.ts";
+import { fakeContext, FakeHost, FakeRuntime } from "./fake.ts";
 
 const application: Application = (_environ, startResponse) => {
   startResponse("204 No Content", []);
@@ -14,7 +15,7 @@ const application: Application = (_environ, startResponse) => {
 
 let host: FakeHost;
 let runtime: FakeRuntime;
-const start = (options: Options = {}): Promise<RunningServer> => run(application, options, { host, runtime });
+const start = (options: Options = {}): Promise<RunningServer> => run(application, options, fakeContext(host, runtime));
 const lines = (): string[] => host.err.split("\n").map((line) => line.replace(/^\[.*?\] \[7\] /, "")).filter(Boolean);
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
 
@@ -47,11 +48,11 @@ describe("run", () => {
   });
 
   test("serves fetch applications, and factories", async () => {
-    await run({ fetch: () => new Response() }, {}, { host, runtime });
-    await run(() => new Response(), {}, { host, runtime });
-    await run((() => application) as never, { factory: true }, { host, runtime });
-    await expect(run("app" as never, {}, { host, runtime })).rejects.toThrow(LoadError);
-    await expect(run("app" as never, {}, { host, runtime })).rejects.toThrow(
+    await run({ fetch: () => new Response() }, {}, fakeContext(host, runtime));
+    await run(() => new Response(), {}, fakeContext(host, runtime));
+    await run((() => application) as never, { factory: true }, fakeContext(host, runtime));
+    await expect(run("app" as never, {}, fakeContext(host, runtime))).rejects.toThrow(LoadError);
+    await expect(run("app" as never, {}, fakeContext(host, runtime))).rejects.toThrow(
       "cannot serve the application: it is a string",
     );
   });

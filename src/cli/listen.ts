@@ -1,0 +1,66 @@
+// What to listen with, and what to say about addresses: URLs, and why one cannot be had.
+
+import { ConfigError, quote } from "../config/error.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Bind, ListenError, ListenFault, ListenOptions } from "../runtime/port.ts";
+import { attempt } from "./attempt.ts";
+import type { CommandHost } from "./host.ts";
+
+/** An address cannot be listened on; the command exits with 1. */
+export class BindError extends Error {
+  override readonly name = "BindError";
+}
+
+/**
+ * The queue's length and the certificates, read from their files.
+ *
+ * @throws {ConfigError} when one cannot be read.
+ */
+export function readListenOptions(settings: Settings, host: CommandHost): ListenOptions {
+  const { backlog, certfile, keyfile, ca_certs, cert_reqs } = settings;
+  if (certfile === null || keyfile === null) return { backlog };
+  const read = (name: string, path: string): string => {
+    const text = attempt(`${name}: cannot read ${quote(path)}`, () => host.readText(path));
+    if (!text.includes("-----BEGIN ")) {
+      throw new ConfigError(`${name}: ${quote(path)} is not in PEM; it has no line "-----BEGIN ..."`);
+    }
+    return text;
+  };
+  return {
+    backlog,
+    tls: {
+      cert: read("certfile", certfile),
+      key: read("keyfile", keyfile),
+      ...(ca_certs === null ? {} : { ca: read("ca_certs", ca_certs) }),
+      requestClientCert: cert_reqs === 2,
+    },
+  };
+}
+
+/** One line: the address, what is wrong with it, and what to do. */
+export function explainListenError({ bind, fault, message }: ListenError): string {
+  return `${message}; ${remedy(bind, fault)}`;
+}
+
+function remedy(bind: Bind, fault: ListenFault): string {
+  if (bind.kind === "fd") return "--bind fd://N needs the number of a listening socket that was inherited";
+  if (bind.kind === "unix") {
+    if (fault === "EADDRINUSE") return "remove what is there, or choose another path with --bind";
+    if (fault === "EACCES") {
+      return "choose a directory that can be written with --bind (Deno: --allow-read, --allow-write)";
+    }
+    return "choose another path with --bind";
+  }
+  switch (fault) {
+    case "EADDRINUSE":
+      return "stop what listens there, or choose another port with --bind";
+    case "EACCES":
+      return bind.port > 0 && bind.port < 1024
+        ? "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or choose another port with --bind"
+        : "choose another address with --bind (Deno: allow this one with --allow-net)";
+    case "EADDRNOTAVAIL":
+      return `--bind 0.0.0.0:${bind.port} listens on all addresses of this machine`;
+    default:
+      return "choose another address with --bind";
+  }
+}

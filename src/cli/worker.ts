@@ -1,0 +1,132 @@
+// A worker's process: from what its master says to an application that is loaded and served (src/arbiter/worker.ts).
+
+import type { ToWorker } from "../arbiter/messages.ts";
+import { awaitBoot, type Boot, tell, Worker } from "../arbiter/worker.ts";
+import type { Hooks } from "../config/hooks.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Application } from "../esgi/application.ts";
+import { EventBus } from "../observe/events.ts";
+import { type Parent, urlOf } from "../runtime/port.ts";
+import { explain, failureText } from "./failure.ts";
+import { callHook, observeRequests } from "./hooks.ts";
+import { readListenOptions } from "./listen.ts";
+import { openLogs } from "./logs.ts";
+import { type Context, prepare, type RunningServer } from "./run.ts";
+import { obeySignals } from "./signals.ts";
+
+/** What a worker serves, and the functions among the settings, which no message can carry. */
+export interface Loaded {
+  readonly application: Application;
+  readonly hooks: Partial<Hooks>;
+}
+
+/**
+ * Serves as a worker until the master ends it. `loadHooks` comes first, `load` when privileges have been dropped. Does
+ * not return when the worker cannot boot: it tells the master, and exits with the code that says why.
+ */
+export async function work(
+  parent: Parent,
+  context: Context,
+  loadHooks: (boot: Boot) => Promise<Partial<Hooks>>,
+  load: (boot: Boot) => Promise<Application>,
+): Promise<RunningServer> {
+  const { host, runtime } = context;
+  const born = performance.now();
+  const boot = await awaitBoot(parent);
+  let started = false;
+  // Who has nothing to serve yet has nothing to finish.
+  const giveUp = (): void => {
+    if (!started) host.exit(0);
+  };
+  parent.onDisconnect(giveUp);
+  parent.onMessage((message) => {
+    if (["drain", "quit"].includes((message as ToWorker).type)) giveUp();
+  });
+  const events = new EventBus();
+  let logged = false;
+  const info = (): { id: number; pid: number; age: number } => ({
+    id: boot.id,
+    pid: host.pid,
+    age: (performance.now() - born) / 1000,
+  });
+  try {
+    const settings: Settings = { ...boot.settings, ...await loadHooks(boot) };
+    prepare(settings, context);
+    const logs = openLogs(settings, events, host);
+    logged = true;
+    const notice = (message: string): void => events.emit("notice", { level: "info", message });
+    // The key may be readable for the master's user only.
+    const listenOptions = readListenOptions(settings, host);
+    await callHook(events, settings, "post_fork", info());
+    notice(`Booting worker with pid: ${host.pid}`);
+    const application = await load(boot);
+    let finish!: () => void;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const worker = new Worker({
+      boot,
+      application,
+      runtime,
+      events,
+      parent,
+      usage: host.usage,
+      listenOptions,
+      watchdog: settings.timeout === 0
+        ? null
+        : await context.startWatchdog({ timeout: settings.timeout * 1000, report: parent.reportTo }),
+      reopenLogs: () => logs.reopen(),
+      exit: (code) => {
+        void callHook(events, settings, "worker_exit", info()).then(() => {
+          notice(`Worker exiting (pid: ${host.pid})`);
+          logs.close();
+          finish();
+          host.exit(code);
+        });
+      },
+    });
+    observeRequests(events, settings, info);
+    const interrupted = (signal: string): void => {
+      if (signal !== "SIGTERM") void callHook(events, settings, "worker_int", info());
+    };
+    obeySignals(host, "worker", {
+      drain: async () => {
+        worker.drainUntold();
+        await finished;
+      },
+      close: () => {
+        worker.quit(0);
+        return finished;
+      },
+      reopenLogs: () => logs.reopen(),
+      notice,
+      uncaught: (error) =>
+        events.emit("fault", { error, message: "Uncaught error outside of a request", environ: null }),
+      actions: {
+        drain: interrupted,
+        quit: interrupted,
+        abort: () => void callHook(events, settings, "worker_abort", info()).then(() => worker.quit(1)),
+      },
+    });
+    started = true;
+    await worker.start();
+    await callHook(events, settings, "post_worker_init", info());
+    return {
+      urls: boot.binds.map((bind) => urlOf(bind, settings.certfile !== null)),
+      finished,
+      drain: async () => {
+        worker.drainUntold();
+        await finished;
+      },
+      close: () => worker.quit(0),
+    };
+  } catch (error) {
+    const failure = explain(error);
+    const text = failureText(failure);
+    if (logged) events.emit("notice", { level: "error", message: text.trimEnd() });
+    else host.stderr(`tricorn: ${text}`);
+    const { code, message, detail } = failure;
+    await tell(parent, { type: "failed", code, message, detail });
+    return host.exit(code);
+  }
+}
