@@ -1,12 +1,21 @@
-// Writes docs/settings.md from the settings' table; with --check, only says whether it is up to date (exit 1 when not).
+// Writes docs/settings.md and docs/settings.schema.json from the settings' table; with --check, only says whether they are
+// up to date (exit 1 when one is not).
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { settingsMarkdown } from "../src/config/document.ts";
+import { settingsSchema } from "../src/config/schema.ts";
 
-const path = new URL("../docs/settings.md", import.meta.url);
-const wanted = settingsMarkdown();
+const FILES: Readonly<Record<string, string>> = {
+  "docs/settings.md": settingsMarkdown(),
+  "docs/settings.schema.json": settingsSchema(),
+};
 
-if (process.argv.includes("--check")) {
+for (const [name, wanted] of Object.entries(FILES)) {
+  const path = new URL(`../${name}`, import.meta.url);
+  if (!process.argv.includes("--check")) {
+    writeFileSync(path, wanted);
+    continue;
+  }
   let found = "";
   try {
     found = readFileSync(path, "utf8");
@@ -14,11 +23,7 @@ if (process.argv.includes("--check")) {
     // A file that is missing is out of date too.
   }
   if (found !== wanted) {
-    process.stderr.write(
-      "docs/settings.md is out of date: node --import ./adapters/strip_types.js scripts/settings_doc.ts\n",
-    );
+    process.stderr.write(`${name} is out of date: node --import ./adapters/strip_types.js scripts/settings_doc.ts\n`);
     process.exitCode = 1;
   }
-} else {
-  writeFileSync(path, wanted);
 }

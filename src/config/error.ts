@@ -4,6 +4,13 @@
 /** A flag, option, environment variable or address that cannot be used. The command exits with 2. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** The stack, where it was the configuration file's own code that threw; else null. */
+  readonly detail: string | null;
+
+  constructor(message: string, detail: string | null = null) {
+    super(message);
+    this.detail = detail;
+  }
 }
 
 /** `text` as it may stand in a one-line message: quoted, controls escaped, not endless. */

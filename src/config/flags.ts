@@ -1,12 +1,56 @@
-// The command line of the settings: words -> Options, and the help. Both read the table in settings.ts and know no setting
-// by name.
+// The command line of `serve`: words -> settings, and the help. Both read the tables, here and in settings.ts, and know no
+// setting by name.
 
 import { ConfigError, quote } from "./error.ts";
 import { didYouMean } from "./nearest.ts";
-import { parseValue, type Setting, SETTING_NAMES, type SettingName, SETTINGS, type Settings } from "./settings.ts";
+import { parseValue, type Setting, SETTING_NAMES, SETTINGS, type Settings } from "./settings.ts";
+
+/** What the command is told and the server is not: no settings, so neither a file nor `serve()` has them. */
+const COMMAND = {
+  config: {
+    section: "Configuration",
+    type: "text",
+    default: null,
+    flags: ["-c", "--config"],
+    meta: "PATH",
+    doc:
+      `The configuration file. When it is not given, the first of tricorn.config.ts, .js, .mjs and .json that is in the
+      working directory.`,
+  },
+  check_config: {
+    section: "Configuration",
+    type: "boolean",
+    default: false,
+    flags: ["--check-config"],
+    doc: `Loads the configuration and the application, and exits: with 0 when nothing is wrong.`,
+  },
+  print_config: {
+    section: "Configuration",
+    type: "boolean",
+    default: false,
+    flags: ["--print-config"],
+    doc: `The same, and prints each setting with its value and where that came from.`,
+  },
+  json: {
+    section: "Configuration",
+    type: "boolean",
+    default: false,
+    flags: ["--json"],
+    doc: `Prints it as JSON.`,
+  },
+} as const satisfies Record<string, Setting>;
+
+/** The flags that are no settings. What was not given is left out. */
+export interface CommandFlags {
+  readonly config?: string;
+  readonly check_config?: boolean;
+  readonly print_config?: boolean;
+  readonly json?: boolean;
+}
 
 /** What the words of a command line say. */
 export interface ParsedFlags {
+  readonly command: CommandFlags;
   readonly options: Partial<Settings>;
   /** The words that are no flags and no flag's value, in order. */
   readonly operands: readonly string[];
@@ -14,8 +58,14 @@ export interface ParsedFlags {
   readonly help: boolean;
 }
 
-const FLAGS: ReadonlyMap<string, SettingName> = new Map(
-  SETTING_NAMES.flatMap((name) => SETTINGS[name].flags.map((flag) => [flag, name] as const)),
+/** Both tables, in the order of the help. */
+const ALL: readonly (readonly [name: string, setting: Setting])[] = [
+  ...Object.entries<Setting>(COMMAND),
+  ...SETTING_NAMES.map((name) => [name, SETTINGS[name]] as const),
+];
+
+const FLAGS: ReadonlyMap<string, readonly [name: string, setting: Setting]> = new Map(
+  ALL.flatMap(([name, setting]) => setting.flags.map((flag) => [flag, [name, setting]] as const)),
 );
 
 /**
@@ -25,26 +75,29 @@ const FLAGS: ReadonlyMap<string, SettingName> = new Map(
  * @throws {ConfigError} for an unknown flag, and for a value that is missing, superfluous or wrong.
  */
 export function parseFlags(words: readonly string[]): ParsedFlags {
+  const command: Record<string, unknown> = {};
   const options: Record<string, unknown> = {};
   const operands: string[] = [];
+  const parsed = { command, options: options as Partial<Settings>, operands };
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     if (word === "--") {
       operands.push(...words.slice(index + 1));
       break;
     }
-    if (word === "-h" || word === "--help") return { options: options as Partial<Settings>, operands, help: true };
+    if (word === "-h" || word === "--help") return { ...parsed, help: true };
     if (!word.startsWith("-") || word === "-") {
       operands.push(word);
       continue;
     }
     const { flag, attached } = split(word);
-    const name = FLAGS.get(flag);
-    if (name === undefined) throw new ConfigError(`unknown flag ${quote(flag)}${remedy(flag)}`);
-    const setting = SETTINGS[name];
+    const found = FLAGS.get(flag);
+    if (found === undefined) throw new ConfigError(`unknown flag ${quote(flag)}${remedy(flag)}`);
+    const [name, setting] = found;
+    const given = Object.hasOwn(COMMAND, name) ? command : options;
     if (setting.type === "boolean") {
       if (attached !== null) throw new ConfigError(`${flag} takes no value; write ${flag} alone`);
-      options[name] = !setting.default;
+      given[name] = !setting.default;
       continue;
     }
     let text = attached;
@@ -63,12 +116,12 @@ export function parseFlags(words: readonly string[]): ParsedFlags {
       }
     }
     const value = parseValue(setting, text, flag);
-    const before = options[name];
-    options[name] = (setting.type === "binds" || setting.type === "pairs") && Array.isArray(before)
+    const before = given[name];
+    given[name] = (setting.type === "binds" || setting.type === "pairs") && Array.isArray(before)
       ? [...before, ...value as readonly string[]]
       : value;
   }
-  return { options: options as Partial<Settings>, operands, help: false };
+  return { ...parsed, help: false };
 }
 
 function split(word: string): { readonly flag: string; readonly attached: string | null } {
@@ -112,8 +165,7 @@ export function meta(setting: Setting): string {
 export function flagHelp(): string {
   const lines: string[] = [];
   let section = "";
-  for (const name of SETTING_NAMES) {
-    const setting = SETTINGS[name];
+  for (const [, setting] of ALL) {
     // Another spelling of a flag is accepted, not taught.
     const [flag, ...others] = setting.flags;
     if (flag === undefined) continue;

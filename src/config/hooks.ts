@@ -72,3 +72,23 @@ export interface Hooks {
 
 /** Any hook, for code that passes hooks on without calling them. */
 export type Hook = Hooks[keyof Hooks];
+
+/** The hooks' names; test/config compares them with the table. */
+export const HOOK_NAMES: readonly (keyof Hooks)[] = [
+  "on_starting",
+  "on_reload",
+  "when_ready",
+  "pre_fork",
+  "post_fork",
+  "post_worker_init",
+  "worker_int",
+  "worker_abort",
+  "worker_exit",
+  "pre_exec",
+  "pre_request",
+  "post_request",
+  "child_exit",
+  "nworkers_changed",
+  "worker_timeout",
+  "on_exit",
+];

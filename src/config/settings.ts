@@ -37,6 +37,7 @@ export type SettingValue = string | number | boolean | null | readonly string[] 
 
 export interface Setting {
   readonly section:
+    | "Configuration"
     | "Listening"
     | "Workers"
     | "Limits"

@@ -82,11 +82,12 @@ describe("parseFlags", () => {
   test.each(flags)("%s", (flag: string, name: SettingName) => {
     const [word, value] = SAMPLES[name]!;
     if (word === null) {
-      expect(parseFlags([flag, "app"])).toEqual({ options: { [name]: value }, operands: ["app"], help: false });
+      const expected = { command: {}, options: { [name]: value }, operands: ["app"], help: false };
+      expect(parseFlags([flag, "app"])).toEqual(expected);
       expect(messageOf(`${flag}=1`)).toBe(flag + " takes no value; write " + flag + " alone");
       return;
     }
-    const expected = { options: { [name]: value }, operands: ["app"], help: false };
+    const expected = { command: {}, options: { [name]: value }, operands: ["app"], help: false };
     expect(parseFlags([flag, word, "app"])).toEqual(expected);
     expect(parseFlags(["app", `${flag}=${word}`])).toEqual(expected);
     if (!flag.startsWith("--")) expect(parseFlags(["app", flag + word])).toEqual(expected);
@@ -94,6 +95,17 @@ describe("parseFlags", () => {
       expect(messageOf(flag)).toMatch(new RegExp(`^${flag}: the value is missing; write ${flag} `));
       expect(messageOf(flag, "--factory")).toMatch(/the value is missing/);
     }
+  });
+
+  test("keeps what is said to the command apart from the settings", () => {
+    expect(parseFlags(["-c", "a.ts", "app", "--check-config", "--print-config", "--json", "-w2"])).toEqual({
+      command: { config: "a.ts", check_config: true, print_config: true, json: true },
+      options: { workers: 2 },
+      operands: ["app"],
+      help: false,
+    });
+    expect(messageOf("--config")).toBe("--config: the value is missing; write --config PATH");
+    expect(messageOf("--confg=x")).toBe('unknown flag "--confg"; did you mean "--config"?');
   });
 
   test("gathers repeated binds, and keeps the last of everything else", () => {

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
 import {
+  checkOptions,
   type Options,
   resolveSettings,
+  resolveSources,
   SETTING_NAMES,
   SETTING_VARIABLES,
   SETTINGS,
+  type Source,
 } from "../../src/config/settings.ts";
+import { configJson, configTable } from "../../src/config/show.ts";
 
 const messageOf = (options: unknown, env: Record<string, string> = {}): string => {
   try {
@@ -113,5 +117,91 @@ describe("resolveSettings", () => {
 
   test("does not repeat an endless value", () => {
     expect(messageOf({ loglevel: "x".repeat(10_000) }).length).toBeLessThan(250);
+  });
+});
+
+describe("resolveSources", () => {
+  const from = (name: string, options: Record<string, unknown>): Source => ({
+    from: name,
+    options: checkOptions(options, "file"),
+  });
+
+  test("lets a later source count more, and the environment less than all of them", () => {
+    const { settings, origins } = resolveSources([
+      from("tricorn.config.ts", { workers: 2, bind: ":1", timeout: 5 }),
+      from("TRICORN_CMD_ARGS", { workers: 3, timeout: 6 }),
+      from("command line", { workers: 4, accesslog: null }),
+    ], { WEB_CONCURRENCY: "9", FORWARDED_ALLOW_IPS: "*" });
+    expect(settings).toMatchObject({ workers: 4, bind: [":1"], timeout: 6, forwarded_allow_ips: ["*"], backlog: 2048 });
+    expect(origins).toMatchObject({
+      workers: "command line",
+      bind: "tricorn.config.ts",
+      timeout: "TRICORN_CMD_ARGS",
+      accesslog: "command line",
+      forwarded_allow_ips: "FORWARDED_ALLOW_IPS",
+      backlog: "default",
+    });
+    expect(Object.keys(origins)).toEqual(SETTING_NAMES);
+  });
+
+  test("does not look at a variable that does not count", () => {
+    expect(resolveSources([from("x", { workers: 1 })], { WEB_CONCURRENCY: "many" }).settings.workers).toBe(1);
+    expect(() => resolveSources([], { WEB_CONCURRENCY: "many" })).toThrow(/^WEB_CONCURRENCY: "many" is neither/);
+  });
+
+  test("refuses what needs a master when there is none, and takes what is off", () => {
+    const off = { max_requests: 0, timeout: 0, reuse_port: false, touch_reload: null, workers: 0 };
+    expect(resolveSources([from("x", off)]).settings.timeout).toBe(0);
+    expect(() => resolveSources([from("x", { timeout: 30 })])).toThrow(
+      "timeout (--timeout) needs a master, but workers is 0: give --workers 1 or more, or leave it out",
+    );
+    expect(resolveSources([from("x", { timeout: 30 })], { WEB_CONCURRENCY: "auto" }).settings.timeout).toBe(30);
+  });
+});
+
+describe("checkOptions", () => {
+  const refused = (options: Record<string, unknown>): void => void checkOptions(options, "file", "conf.ts: ");
+
+  test("normalizes, and leaves out what is undefined", () => {
+    const hook = (): void => {};
+    expect(
+      checkOptions({ bind: ":1", umask: "027", when_ready: hook, app: "a.ts", backlog: undefined, user: null }, "file"),
+    ).toEqual({ bind: [":1"], umask: 0o27, when_ready: hook, app: "a.ts", user: null });
+  });
+
+  test("begins with where it was", () => {
+    expect(() => refused({ worker: 3 })).toThrow('conf.ts: unknown setting "worker"; did you mean "workers"?');
+    expect(() => refused({ workers: "3" })).toThrow('conf.ts: workers: "3" is neither a whole number nor auto');
+    expect(() => refused({ handle_signals: false })).toThrow(
+      "conf.ts: handle_signals: only serve() has it; leave it out here",
+    );
+    expect(() => refused(JSON.parse('{"__proto__": 1}'))).toThrow('conf.ts: unknown setting "__proto__"');
+  });
+});
+
+describe("what is shown of the settings", () => {
+  const resolved = resolveSources([{
+    from: "command line",
+    options: { bind: [":1", ":2"], umask: 0o27, proc_name: "my app", pre_request: () => {} },
+  }]);
+
+  test("configTable has a line for each, with its value and its origin", () => {
+    const lines = configTable(resolved).trimEnd().split("\n").map((line) => line.split(/ {2,}/));
+    expect(lines.map(([name]) => name)).toEqual(SETTING_NAMES);
+    expect(lines).toContainEqual(["bind", '[":1",":2"]', "command line"]);
+    expect(lines).toContainEqual(["umask", "0o27", "command line"]);
+    expect(lines).toContainEqual(["proc_name", '"my app"', "command line"]);
+    expect(lines).toContainEqual(["pre_request", "[function]", "command line"]);
+    expect(lines).toContainEqual(["backlog", "2048", "default"]);
+    expect(lines).toContainEqual(["pidfile", "null", "default"]);
+  });
+
+  test("configJson can be given back as a file", () => {
+    const printed = JSON.parse(configJson(resolved)) as Record<string, { value: unknown; origin: string }>;
+    expect(printed.umask).toEqual({ value: "0o27", origin: "command line" });
+    const back = Object.entries(printed).filter(([name]) => name !== "pre_request" && name !== "handle_signals");
+    const options = checkOptions(Object.fromEntries(back.map(([name, { value }]) => [name, value])), "file");
+    const { pre_request: _1, handle_signals: _2, ...expected } = resolved.settings;
+    expect(options).toEqual(expected);
   });
 });
