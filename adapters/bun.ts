@@ -11,7 +11,7 @@ import type {
   ListenOptions,
   Runtime,
 } from "../src/runtime/port.ts";
-import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
+import { checkReusePort, common, freeUnixPath, listenError, setUnixMode, unwrapShared, writeLatin1 } from "./shared.ts";
 
 // What is used of Bun's own types. They are declared here because bun-types declares fetch and the streams anew, for every
 // file that is checked beside it, and because who uses Tricorn may not have them.
@@ -246,11 +246,16 @@ async function listen(
   accept: (connection: Connection) => ConnectionHandler,
 ): Promise<Listener> {
   if (bind.kind === "fd") throw new TypeError("adapters/runtime.ts listens on file descriptors by node:net");
-  if (bind.kind === "unix") await freeUnixPath(bind);
-  const { tls } = options;
+  const { tls, shared, reusePort = false } = options;
+  if (reusePort) checkReusePort(bind);
+  if (bind.kind === "unix" && shared === undefined) await freeUnixPath(bind);
   try {
     const listener = Bun.listen<BunConnection>({
-      ...(bind.kind === "unix" ? { unix: bind.path } : { hostname: bind.host, port: bind.port }),
+      ...(shared !== undefined
+        ? unwrapShared(shared)
+        : bind.kind === "unix"
+        ? { unix: bind.path }
+        : { hostname: bind.host, port: bind.port, reusePort }),
       allowHalfOpen: true,
       socket: handlers(accept, tls !== undefined, bind.kind === "unix"),
       ...(tls === undefined ? {} : {
@@ -265,9 +270,9 @@ async function listen(
         },
       }),
     });
-    if (bind.kind === "unix") setUnixMode(bind);
+    if (bind.kind === "unix" && shared === undefined) setUnixMode(bind);
     return {
-      bind: bind.kind === "tcp" ? { ...bind, port: listener.port } : bind,
+      bind: bind.kind === "tcp" && shared === undefined ? { ...bind, port: listener.port } : bind,
       close() {
         listener.stop(false);
         return Promise.resolve();

@@ -364,16 +364,17 @@ class ToMaster extends ToStarter implements Parent {
   }
 
   async socket(index: number): Promise<SharedHandle> {
-    if (onBun !== null) return wrapShared({ fd: onBun.duplicate(FIRST_SOCKET + index) });
-    const handle = await new Promise((resolve) => {
-      const waiting = this.#asked.get(index) ?? [];
-      this.#asked.set(index, [...waiting, resolve]);
-      void tell(index);
-    });
-    if (handle == null) {
-      throw new Error(`the master's socket ${index} did not arrive: too many open files, or no such socket`);
+    if (onBun !== null) {
+      const fd = onBun.duplicate(FIRST_SOCKET + index);
+      if (fd !== null) return wrapShared({ fd });
+    } else {
+      const handle = await new Promise((resolve) => {
+        this.#asked.set(index, [...this.#asked.get(index) ?? [], resolve]);
+        void tell(index);
+      });
+      if (handle) return wrapShared({ handle });
     }
-    return wrapShared({ handle });
+    throw new Error(`the master's socket ${index} cannot be had: too many open files, or there is no such socket`);
   }
 }
 
