@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
 
+import { localSockets } from "./control_socket.ts";
 /** What is tried after a path that names no file, in this order. */
 const EXTENSIONS: readonly string[] = [".ts", ".mts", ".js", ".mjs", ".cjs", ".tsx", ".jsx"];
 
@@ -27,6 +28,8 @@ export const processHost: CommandHost = {
   pid: process.pid,
   isTty: Boolean(process.stderr.isTTY),
   stdout: (text) => writeAll(1, text),
+  stdoutIsTty: Boolean(process.stdout.isTTY),
+  sockets: localSockets,
   stderr: (text) => writeAll(2, text),
   openLog,
   readText: (file) => fs.readFileSync(path.resolve(process.cwd(), file), "utf8"),

@@ -1,6 +1,7 @@
 // What the commands need of the process beyond runtime/port.ts's Host, and how importing a module fails.
 
-import type { Host } from "../runtime/port.ts";
+import type { Usage } from "../arbiter/worker.ts";
+import type { Host, LocalSockets } from "../runtime/port.ts";
 
 export interface CommandHost extends Host {
   /** Changes the working directory, and `cwd` with it. Throws what the system says. */
@@ -11,5 +12,9 @@ export interface CommandHost extends Host {
 
 /** A module that could not be imported for a reason outside itself. What it throws, `importModule` passes on as it is. */
 export class ModuleError extends Error {
+  /** True when standard output is a terminal. */
+  readonly stdoutIsTty: boolean;
+  /** For the control socket. */
+  readonly sockets: LocalSockets;
   override readonly name = "ModuleError";
 }

@@ -1,6 +1,16 @@
 // A process and a runtime that only record what is asked of them.
 import type { CommandHost } from "../../src/cli/host.ts";
-import { type Bind, formatBind, ListenError, type ListenFault, type Runtime } from "../../src/runtime/port.ts";
+import type { Context } from "../../src/cli/run.ts";
+import {
+  type Bind,
+  formatBind,
+  ListenError,
+  type ListenFault,
+  type LocalChannel,
+  type LocalHandler,
+  type LocalSockets,
+  type Runtime,
+} from "../../src/runtime/port.ts";
 
 export class FakeHost implements CommandHost {
   argv: string[] = [];
@@ -8,6 +18,11 @@ export class FakeHost implements CommandHost {
   cwd = "/srv";
   pid = 7;
   isTty = false;
+  stdoutIsTty = false;
+  /** What listens, by path. */
+  readonly listening = new Map<string, (channel: LocalChannel) => LocalHandler>();
+  readonly sockets: LocalSockets = fakeSockets(this.listening);
+  readonly usage = { rss: (): number => 50_000_000, cpu: (): number => 10 };
   out = "";
   err = "";
   exits: number[] = [];
@@ -76,6 +91,39 @@ export class FakeHost implements CommandHost {
 export class FakeRuntime implements Runtime {
   readonly name = "memory";
   readonly version = "1";
+/** Two ends of a channel, and what is written to one is received by the other. */
+function fakeSockets(listening: Map<string, (channel: LocalChannel) => LocalHandler>): LocalSockets {
+  const pair = (a: (channel: LocalChannel) => LocalHandler, b: (channel: LocalChannel) => LocalHandler): void => {
+    const handlers: LocalHandler[] = [];
+    let closed = false;
+    const channel = (other: 0 | 1): LocalChannel => ({
+      write: async (text) => {
+        if (!closed) await handlers[other]!.receive(text);
+      },
+      end: async () => {
+        if (closed) return;
+        closed = true;
+        for (const handler of handlers) handler.closed();
+      },
+    });
+    handlers.push(a(channel(1)), b(channel(0)));
+  };
+  return {
+    listenLocal: async (path, { takeOver }, accept) => {
+      if (listening.has(path) && !takeOver) {
+        throw new ListenError("EADDRINUSE", { kind: "unix", path }, "another process listens on it");
+      }
+      listening.set(path, accept);
+      return { close: () => void listening.delete(path) };
+    },
+    connectLocal: async (path, open) => {
+      const accept = listening.get(path);
+      if (accept === undefined) throw new Error("there is no such socket");
+      pair(accept, open);
+    },
+  };
+}
+
   readonly reusesReadBuffers = false;
   readonly cheapSignals = true;
   readonly open = new Set<string>();
