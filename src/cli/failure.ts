@@ -3,6 +3,7 @@
 import { ConfigError } from "../config/error.ts";
 import { describeError, escapeBlock, escapeLine } from "../observe/text.ts";
 import { ListenError } from "../runtime/port.ts";
+import { ControlError } from "./ctl.ts";
 import { BindError, explainListenError } from "./listen.ts";
 import { LoadError } from "./load.ts";
 
@@ -11,6 +12,8 @@ export const EXIT = {
   /** An address cannot be listened on, or another server runs. */
   bind: 1,
   bug: 1,
+  /** `tricorn ctl`: nobody answers, or the server could not do it. */
+  control: 1,
   usage: 2,
   /** The application's module cannot be loaded. */
   boot: 3,
@@ -37,6 +40,7 @@ export function explain(error: unknown): Failure {
   if (error instanceof ListenError) {
     return { code: EXIT.bind, message: escapeLine(explainListenError(error)), detail: null };
   }
+  if (error instanceof ControlError) return { code: EXIT.control, message: escapeLine(error.message), detail: null };
   if (error instanceof BindError) return { code: EXIT.bind, message: escapeLine(error.message), detail: null };
   return { code: EXIT.bug, message: "this is a bug, please report it:", detail: describeError(error) };
 }

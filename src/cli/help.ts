@@ -2,23 +2,26 @@
 
 import { ConfigError, quote } from "../config/error.ts";
 import { didYouMean } from "../config/nearest.ts";
+import { ctlHelp } from "./ctl.ts";
 import type { Context } from "./run.ts";
 import { serveHelp } from "./serve.ts";
 
 const HELP = `Usage: tricorn COMMAND
 
   serve MODULE[:NAME] [flags]  serve an application
+  ctl COMMAND                  ask or tell a running server that has workers
   help [COMMAND]               show this, or the help of a command
   --version                    show the version
 
-"tricorn serve --help" lists the flags.
+"tricorn serve --help" lists the flags, "tricorn ctl --help" the commands of ctl.
 `;
 
 export function help(words: readonly string[], { host }: Context): void {
   const [command] = words;
   if (command === undefined || command === "help") return host.stdout(HELP);
   if (command === "serve") return host.stdout(serveHelp());
+  if (command === "ctl") return host.stdout(ctlHelp());
   throw new ConfigError(
-    `help: unknown command ${quote(command)}${didYouMean(command, ["serve"]) || '; see "tricorn help"'}`,
+    `help: unknown command ${quote(command)}${didYouMean(command, ["serve", "ctl"]) || '; see "tricorn help"'}`,
   );
 }
