@@ -1,13 +1,15 @@
-// Writes docs/settings.md and docs/settings.schema.json from the settings' table; with --check, only says whether they are
+// Writes docs/settings.md and docs/settings.schema.json from the settings' table, and docs/signals.md from the signals'; with --check, only says whether they are
 // up to date (exit 1 when one is not).
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { signalsMarkdown } from "../src/cli/signals_document.ts";
 import { settingsMarkdown } from "../src/config/document.ts";
 import { settingsSchema } from "../src/config/schema.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "docs/settings.md": settingsMarkdown(),
   "docs/settings.schema.json": settingsSchema(),
+  "docs/signals.md": signalsMarkdown(),
 };
 
 for (const [name, wanted] of Object.entries(FILES)) {

@@ -116,7 +116,7 @@ function typeText(setting: Setting): string {
 }
 
 /** Lines of at most `width` characters, as the formatter leaves them: code is not broken. */
-function fold(text: string, width: number = 120): string {
+export function fold(text: string, width: number = 120): string {
   const lines: string[] = [];
   let line = "";
   for (const word of text.match(/(?:`[^`]*`|[^ `])+/g) ?? []) {
