@@ -50,7 +50,8 @@ const TICK = 100;
 /** What a worker could not say itself. */
 interface WorkerHandle {
   readonly process: ChildProcessHandle;
-  readonly launch: Launch;
+  /** The processor time of its last two heartbeats, for {@link Master.cpuPercent}. */
+  cpu: readonly { readonly at: number; readonly cpu: number }[];
 }
 
 export class Master {
@@ -120,6 +121,12 @@ export class Master {
   /** True while requests are answered: a worker is ready, and the end has not begun. */
   get ready(): boolean {
     return this.#state.phase === "running" && [...this.#state.workers.values()].some(({ state }) => state === "ready");
+  }
+
+  /** How much of one core a worker used between its last two heartbeats, percent. */
+  cpuPercent(id: number): number {
+    const [before, last] = this.#workers.get(id)?.cpu ?? [];
+    return before === undefined || last === undefined ? 0 : 100 * (last.cpu - before.cpu) / (last.at - before.at);
   }
 
   /** Replaces all workers by ones with a new configuration. Resolves with null, or with why the old ones go on. */
@@ -310,7 +317,7 @@ export class Master {
       env: launch.env,
       sockets: socketKeys(launch.binds).flatMap((key) => this.#sockets.get(key) ?? []),
     });
-    this.#workers.set(id, { process: child, launch });
+    this.#workers.set(id, { process: child, cpu: [] });
     child.onMessage((message) => {
       const told = message as FromWorker;
       if (told.type === "hello") {
@@ -334,9 +341,12 @@ export class Master {
       case "draining":
         this.#handle({ type: told.type, at, id });
         return;
-      case "heartbeat":
+      case "heartbeat": {
+        const worker = this.#workers.get(id);
+        if (worker !== undefined) worker.cpu = [...worker.cpu.slice(-1), { at, cpu: told.stats.cpu }];
         this.#handle({ type: "heartbeat", at, id, stats: told.stats });
         return;
+      }
       case "retire":
         this.#handle({ type: "retire", at, id, reason: told.reason });
         return;

@@ -21,7 +21,7 @@ export async function callHook<N extends keyof Hooks>(
 }
 
 /** The functions among the settings, which no message carries to a worker. */
-export function hooksOf(settings: Settings): Partial<Hooks> {
+export function hooksOf(settings: Partial<Settings>): Partial<Hooks> {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => SETTINGS[name as SettingName].type === "hook"));
 }
 

@@ -1,11 +1,14 @@
 // The process of a master: binds, starts the workers (src/arbiter/master.ts), logs, and obeys the signals.
 
 import type { Launch } from "../arbiter/launch.ts";
+import { openControl } from "../arbiter/control.ts";
 import { Master } from "../arbiter/master.ts";
 import { parseBind } from "../config/bind.ts";
-import type { Settings } from "../config/settings.ts";
+import type { SettingName, Settings } from "../config/settings.ts";
 import { EventBus } from "../observe/events.ts";
-import { type Bind, ListenError, type SharedSocket, type Supervisor } from "../runtime/port.ts";
+import { type Bind, ListenError, type LocalListener, type SharedSocket, type Supervisor } from "../runtime/port.ts";
+import { type Admin, type AdminStatus, startAdmin } from "./admin.ts";
+import { controlTarget } from "./control_target.ts";
 import { BindError, explainListenError } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import type { Context, RunningServer } from "./run.ts";
@@ -13,15 +16,18 @@ import { obeySignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
 /** What a master starts its workers with. */
-export interface Configuration {
+export interface PoolConfiguration {
   readonly settings: Settings;
+  readonly origins: Readonly<Record<SettingName, string>>;
+  /** The configuration file, or null. */
+  readonly file: string | null;
   /** Goes to the workers as it is. */
   readonly extra: unknown;
 }
 
-export interface MasterConfiguration extends Configuration {
+export interface MasterConfiguration extends PoolConfiguration {
   /** Reads the configuration again, for a reload. @throws {ConfigError} */
-  readonly reconfigure: () => Promise<Configuration>;
+  readonly reconfigure: () => Promise<PoolConfiguration>;
 }
 
 /** How often an address that is in use is tried, a second apart: its last owner may be about to leave. As Gunicorn. */
@@ -39,9 +45,18 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   const served = new Promise<void>((resolve) => {
     serving = resolve;
   });
+  /** What is in force, and what a reload that runs now has read. */
+  let current: PoolConfiguration = configuration;
+  let next: PoolConfiguration = configuration;
   const master = new Master({
     launch: launchOf(configuration, context),
-    relaunch: async () => launchOf(await configuration.reconfigure(), context),
+    relaunch: async () => {
+      next = await configuration.reconfigure();
+      return launchOf(next, context);
+    },
+    onReloaded: (error) => {
+      if (error === null) current = next;
+    },
     supervisor: patient(supervisor, notice),
     events,
     pid: host.pid,
@@ -58,50 +73,81 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     exitCode = code;
     forget();
     notice("Shutting down");
+    control?.close();
+    admin?.close();
     logs.close();
     // Nobody waits for a signal: the workers have ended by themselves.
     if (code !== 0) host.exit(code);
   });
-  const reload = (): void => {
+  const stop = (graceful: boolean): Promise<void> => {
+    master.stop(graceful);
+    return finished;
+  };
+  const reopen = (): void => {
     logs.reopen();
-    void master.reload();
+    master.reopen();
+  };
+  const upgrade = async (): Promise<void> => {
+    const problem = host.pid === 1
+      ? "this is process 1 of a container, whose end is the container's end; reload instead (SIGHUP)"
+      : await master.upgrade({});
+    if (problem !== null) events.emit("notice", { level: "error", message: `Upgrade refused: ${problem}` });
+  };
+  const reload = (): Promise<string | null> => {
+    logs.reopen();
+    return master.reload();
   };
   const resize = (by: number): void => {
     if (master.state.target + by >= 1) master.resize(master.state.target + by);
   };
   const forget = settings.handle_signals
     ? obeySignals(host, "master", {
-      drain: () => {
-        master.stop(true);
-        return finished;
-      },
-      close: () => {
-        master.stop(false);
-        return finished;
-      },
-      reopenLogs: () => {
-        logs.reopen();
-        master.reopen();
-      },
+      drain: () => stop(true),
+      close: () => stop(false),
+      reopenLogs: reopen,
       notice,
       uncaught: (error) => events.emit("fault", { error, message: "Uncaught error in the master", environ: null }),
       exitCode: () => exitCode,
       actions: {
-        reload,
+        reload: () => void reload(),
         grow: () => resize(1),
         shrink: () => resize(-1),
-        upgrade: () => void master.upgrade({}),
+        upgrade: () => void upgrade(),
         idle: () => settings.daemon ? master.resize(0) : undefined,
       },
     })
     : () => {};
+  let admin: Admin | null = null;
+  let control: LocalListener | null = null;
   try {
+    if (settings.admin_bind !== null) {
+      admin = await startAdmin(runtime, parseBind(settings.admin_bind), () => statusOf(master));
+      notice(`Probes at: ${admin.url}/livez and ${admin.url}/readyz`);
+    }
     await master.start();
   } catch (error) {
     forget();
+    admin?.close();
     logs.close();
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     throw error;
+  }
+  if (!settings.control_socket_disable) {
+    const source = {
+      ready: () => master.ready,
+      configFile: () => current.file,
+      origins: () => current.origins,
+      reload,
+      reopen,
+      stop: (graceful: boolean) => void stop(graceful),
+    };
+    control = await openControl(host.sockets, controlTarget(master, source, context), {
+      path: settings.control_socket,
+      mode: settings.control_socket_mode,
+      takeOver: context.formerMaster !== null,
+      env: host.env,
+      notice: (level, message) => events.emit("notice", { level, message }),
+    });
   }
   await Promise.race([served, finished]);
   return {
@@ -109,15 +155,18 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       return master.urls;
     },
     finished,
-    drain: () => {
-      master.stop(true);
-      return finished;
-    },
-    close: () => master.stop(false),
+    drain: () => stop(true),
+    close: () => void stop(false),
   };
 }
 
-function launchOf({ settings, extra }: Configuration, { host }: Context): Launch {
+/** What the probes are told. */
+function statusOf(master: Master): AdminStatus {
+  const { phase } = master.state;
+  return { live: phase !== "stopped", ready: master.ready, reason: phase === "running" ? "no worker is ready" : phase };
+}
+
+function launchOf({ settings, extra }: PoolConfiguration, { host }: Context): Launch {
   return { settings, extra, binds: settings.bind.map(parseBind), env: {}, cores: host.availableCores() };
 }
 

@@ -3,7 +3,7 @@
 
 import type { FetchApplication } from "../bridges/mod.ts";
 import { ConfigError, quote } from "../config/error.ts";
-import { type Options, resolveSettings, type Settings } from "../config/settings.ts";
+import { checkOptions, type Options, resolveSources, type Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
 import type { Channel, Parent, Runtime, Supervisor, Watchdog, WatchdogOptions } from "../runtime/port.ts";
 import { toApplication } from "./application.ts";
@@ -58,7 +58,10 @@ export async function run(
   context: Context,
 ): Promise<RunningServer> {
   const { host, runtime, parent } = context;
-  const settings = resolveSettings(options, host.env);
+  const { settings, origins } = resolveSources(
+    [{ from: "serve()", options: checkOptions(options, "serve()") }],
+    host.env,
+  );
   const load = async (): Promise<Application> => {
     const made: unknown = settings.factory ? await (application as () => unknown)() : application;
     const loaded = classify(made, null);
@@ -75,10 +78,8 @@ export async function run(
   pooled = true;
   if (parent !== null) return await work(parent, context, () => Promise.resolve(hooksOf(settings)), load);
   prepare(settings, context);
-  return await supervise(
-    { settings, extra: null, reconfigure: () => Promise.resolve({ settings, extra: null }) },
-    context,
-  );
+  const configuration = { settings, origins, file: null, extra: null };
+  return await supervise({ ...configuration, reconfigure: () => Promise.resolve(configuration) }, context);
 }
 
 /** Changes to the settings' directory, so that every path that follows starts there. */
