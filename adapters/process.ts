@@ -2,13 +2,14 @@
 // policy: which signal does what, and what goes to which log, is decided in src/cli.
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
-
 import { localSockets } from "./control_socket.ts";
+
 /** What is tried after a path that names no file, in this order. */
 const EXTENSIONS: readonly string[] = [".ts", ".mts", ".js", ".mjs", ".cjs", ".tsx", ".jsx"];
 
@@ -27,13 +28,15 @@ export const processHost: CommandHost = {
   },
   pid: process.pid,
   isTty: Boolean(process.stderr.isTTY),
-  stdout: (text) => writeAll(1, text),
   stdoutIsTty: Boolean(process.stdout.isTTY),
   sockets: localSockets,
+  stdout: (text) => writeAll(1, text),
   stderr: (text) => writeAll(2, text),
   openLog,
   readText: (file) => fs.readFileSync(path.resolve(process.cwd(), file), "utf8"),
   importModule,
+  importFresh,
+  isFile: (file) => canRead(file) ? isFile(file) : null,
   onSignal(signal, listener) {
     try {
       process.on(signal, () => listener());
@@ -45,19 +48,37 @@ export const processHost: CommandHost = {
     process.on("uncaughtException", listener);
     process.on("unhandledRejection", listener);
   },
+  usage: {
+    rss: () => process.memoryUsage.rss(),
+    cpu() {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+  },
+  availableCores: () => availableParallelism(),
   chdir: (directory) => process.chdir(directory),
   canReadEnv,
   exit: (code) => process.exit(code),
 };
 
+type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string };
+
 interface DenoPermissions {
-  readonly permissions: { querySync(descriptor: { name: "env"; variable: string }): { readonly state: string } };
+  readonly permissions: { querySync(permission: DenoPermission): { readonly state: string } };
 }
 
 /** Deno would stop and ask for a permission that is not there; a server has nobody to answer. */
-function canReadEnv(variable: string): boolean {
+function isGranted(permission: DenoPermission): boolean {
   const { Deno } = globalThis as { Deno?: DenoPermissions };
-  return Deno === undefined || Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+  return Deno === undefined || Deno.permissions.querySync(permission).state === "granted";
+}
+
+function canReadEnv(variable: string): boolean {
+  return isGranted({ name: "env", variable });
+}
+
+function canRead(file: string): boolean {
+  return isGranted({ name: "read", path: file });
 }
 
 /** Longer than any reader needs to make room, short enough that one who has stopped does not stop the server for good. */
@@ -108,9 +129,7 @@ function openLog(file: string): LogFile {
 async function importModule(specifier: string): Promise<Record<string, unknown>> {
   const file = findFile(specifier);
   if (file !== null) {
-    // Registers the type stripper on a Node without one, for all that follows.
-    const { stripTypesProblem } = await import("./strip_types.js");
-    if (/\.m?ts$/.test(file) && stripTypesProblem !== null) throw new ModuleError(stripTypesProblem);
+    await prepareFor(file);
     return await import(pathToFileURL(file).href);
   }
   if (/^[a-z][a-z0-9+.-]+:/.test(specifier) && !specifier.startsWith("file:")) return await import(specifier);
@@ -125,6 +144,24 @@ async function importModule(specifier: string): Promise<Record<string, unknown>>
     throw notFound(specifier);
   }
   return await import(path.isAbsolute(resolved) ? pathToFileURL(resolved).href : resolved);
+}
+
+/** How often a file was imported afresh; each time it needs a name of its own. */
+let freshImports = 0;
+
+async function importFresh(file: string): Promise<Record<string, unknown>> {
+  await prepareFor(file);
+  // A CommonJS module is kept by its path, whatever is asked after it.
+  delete createRequire(file).cache[file];
+  // Bun keeps what a URL gave, whatever its query, and what a path gave, by its query.
+  const name = "Bun" in globalThis ? file : pathToFileURL(file).href;
+  return await import(`${name}?tricorn=${++freshImports}`);
+}
+
+/** Registers the type stripper on a Node without one, for all that follows. */
+async function prepareFor(file: string): Promise<void> {
+  const { stripTypesProblem } = await import("./strip_types.js");
+  if (/\.m?ts$/.test(file) && stripTypesProblem !== null) throw new ModuleError(stripTypesProblem);
 }
 
 /** The file that `specifier` means, or null when there is none. */

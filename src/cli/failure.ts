@@ -36,7 +36,9 @@ export function explain(error: unknown): Failure {
   if (error instanceof LoadError) {
     return { code: EXIT[error.stage], message: escapeLine(error.message), detail: error.detail };
   }
-  if (error instanceof ConfigError) return { code: EXIT.usage, message: escapeLine(error.message), detail: null };
+  if (error instanceof ConfigError) {
+    return { code: EXIT.usage, message: escapeLine(error.message), detail: error.detail };
+  }
   if (error instanceof ListenError) {
     return { code: EXIT.bind, message: escapeLine(explainListenError(error)), detail: null };
   }

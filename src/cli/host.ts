@@ -4,17 +4,25 @@ import type { Usage } from "../arbiter/worker.ts";
 import type { Host, LocalSockets } from "../runtime/port.ts";
 
 export interface CommandHost extends Host {
+  /** What this process uses. */
+  readonly usage: Usage;
+  /** The processors that this process may use: what the cgroup gives, at least 1. */
+  availableCores(): number;
   /** Changes the working directory, and `cwd` with it. Throws what the system says. */
   chdir(path: string): void;
   /** True when the environment may be read; Deno asks for `--allow-env`. What may not be read is undefined in `env`. */
   canReadEnv(variable: string): boolean;
-}
-
-/** A module that could not be imported for a reason outside itself. What it throws, `importModule` passes on as it is. */
-export class ModuleError extends Error {
   /** True when standard output is a terminal. */
   readonly stdoutIsTty: boolean;
   /** For the control socket. */
   readonly sockets: LocalSockets;
+  /** Whether `path` is a file; null where Deno may not look. */
+  isFile(path: string): boolean | null;
+  /** Imports the file at the absolute `path` as it is now, whatever it was when it was imported before. */
+  importFresh(path: string): Promise<Record<string, unknown>>;
+}
+
+/** A module that could not be imported for a reason outside itself. What it throws, `importModule` passes on as it is. */
+export class ModuleError extends Error {
   override readonly name = "ModuleError";
 }

@@ -120,7 +120,7 @@ async function callFactory(factory: unknown, name: string, cannot: string): Prom
 }
 
 /** The first line of what was thrown, without its stack. */
-function oneLine(error: unknown): string {
+export function oneLine(error: unknown): string {
   const [line = ""] = describeError(error).split("\n");
   return line.length > 300 ? `${line.slice(0, 300)}...` : line;
 }

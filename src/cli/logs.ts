@@ -35,7 +35,7 @@ export function openLogs(settings: Settings, events: EventBus, host: CommandHost
   attachErrorLog(events, errors, { level: settings.loglevel, pid: host.pid, colour: toTerminal });
   let accesses: BatchedSink | null = null;
   if (settings.accesslog !== null) {
-    const line = compile(settings.access_log_format, host.pid);
+    const line = compileFormat(settings.access_log_format, host.pid);
     const sink = settings.accesslog === "-"
       ? { write: (text: string) => host.stdout(text) }
       : open(settings.accesslog, "accesslog");
@@ -61,7 +61,8 @@ export function openLogs(settings: Settings, events: EventBus, host: CommandHost
   };
 }
 
-function compile(format: string, pid: number): ReturnType<typeof compileAccessLog> {
+/** @throws {ConfigError} when the format is wrong. */
+export function compileFormat(format: string, pid: number): ReturnType<typeof compileAccessLog> {
   try {
     return compileAccessLog(format, pid);
   } catch (error) {

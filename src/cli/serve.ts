@@ -1,11 +1,16 @@
 // `tricorn serve MODULE[:NAME] [flags]`.
 
 import { flagHelp, parseFlags } from "../config/flags.ts";
-import { ConfigError, quote } from "../config/error.ts";
-import { resolveSettings } from "../config/settings.ts";
+import { HOOK_NAMES, type Hooks } from "../config/hooks.ts";
+import type { Settings } from "../config/settings.ts";
+import { configJson, configTable } from "../config/show.ts";
+import type { Application } from "../esgi/application.ts";
 import { toApplication } from "./application.ts";
+import { type ConfigFile, type Configuration, loadConfiguration, readConfigFile } from "./config_file.ts";
+import { readListenOptions } from "./listen.ts";
 import { loadApplication } from "./load.ts";
-import { supervise } from "./master.ts";
+import { compileFormat } from "./logs.ts";
+import { type PoolConfiguration, supervise } from "./master.ts";
 import { type Context, prepare, type RunningServer } from "./run.ts";
 import { serveAlone } from "./single.ts";
 import { work } from "./worker.ts";
@@ -16,7 +21,8 @@ export function serveHelp(): string {
 
 Serves an ESGI application, a fetch handler, or an object with fetch (Hono, ...).
 
-  MODULE  a file (./app.ts, app.js, app) or a package's name
+  MODULE  a file (./app.ts, app.js, app) or a package's name; app of the configuration file when
+          it is not given
   NAME    the export, perhaps with dots (api.app); when not given, the first that exists of
           application, default, app, fetch
 
@@ -30,39 +36,55 @@ Exit codes: 0 stopped, 1 cannot listen, 2 wrong usage, 3 the application cannot 
 /** What a worker has to know beside the settings. */
 interface Extra {
   readonly target: string;
+  /** Where the hooks are, which no message can carry; null when there are none. */
+  readonly hooks: ConfigFile | null;
 }
 
 /** Serves until a signal ends it. */
 export async function serve(words: readonly string[], context: Context): Promise<void> {
   const { host, runtime, parent } = context;
+  const load = async (target: string, { factory, override_globals }: Settings): Promise<Application> =>
+    toApplication(await loadApplication(target, factory, host), override_globals, runtime);
   if (parent !== null) {
     const running = await work(
       parent,
       context,
-      () => Promise.resolve({}),
-      async ({ settings, extra }) => {
-        const { target } = extra as Extra;
-        return toApplication(await loadApplication(target, settings.factory, host), settings.override_globals, runtime);
+      async ({ extra }) => {
+        const { hooks } = extra as Extra;
+        const given: Partial<Settings> = hooks === null ? {} : await readConfigFile(hooks, host);
+        return Object.fromEntries(HOOK_NAMES.map((name) => [name, given[name] ?? null])) as Partial<Hooks>;
       },
+      ({ settings, extra }) => load((extra as Extra).target, settings),
     );
     return await running.finished;
   }
-  const { options, operands, help } = parseFlags(words);
-  if (help) return host.stdout(serveHelp());
-  const [target, extra] = operands;
-  if (target === undefined || target === "") {
-    throw new ConfigError("serve: the application is missing; write for example: tricorn serve app.ts");
-  }
-  if (extra !== undefined) throw new ConfigError(`serve: ${quote(extra)} is one word too many; serve one application`);
-  const settings = resolveSettings(options, host.env);
+  if (parseFlags(words).help) return host.stdout(serveHelp());
+  const directory = host.cwd;
+  const configuration = await loadConfiguration(words, host, directory);
+  const { settings, target, task } = configuration;
+  if (task === "print") host.stdout(configTable(configuration));
+  if (task === "print as JSON") host.stdout(configJson(configuration));
   prepare(settings, context);
+  if (task !== "serve") {
+    readListenOptions(settings, host);
+    compileFormat(settings.access_log_format, host.pid);
+    await load(target, settings);
+    // What the application has begun must not keep the process.
+    return host.exit(0);
+  }
   let running: RunningServer;
   if (settings.workers === 0) {
-    const loaded = await loadApplication(target, settings.factory, host);
-    running = await serveAlone(toApplication(loaded, settings.override_globals, runtime), settings, context);
+    running = await serveAlone(await load(target, settings), settings, context);
   } else {
-    const configuration = { settings, extra: { target } satisfies Extra };
-    running = await supervise({ ...configuration, reconfigure: () => Promise.resolve(configuration) }, context);
+    const reconfigure = async (): Promise<PoolConfiguration> =>
+      forWorkers(await loadConfiguration(words, host, directory));
+    running = await supervise({ ...forWorkers(configuration), reconfigure }, context);
   }
   await running.finished;
+}
+
+function forWorkers({ settings, origins, target, file }: Configuration): PoolConfiguration {
+  const hasHooks = HOOK_NAMES.some((name) => settings[name] !== null);
+  const extra: Extra = { target, hooks: hasHooks ? file : null };
+  return { settings, origins, file: file?.name ?? null, extra };
 }

@@ -143,6 +143,10 @@ function isFlag(word: string): boolean {
 }
 
 function remedy(flag: string): string {
+  // Some flags have other names than their settings, as in Gunicorn.
+  const setting = flag.slice(2).replaceAll("-", "_");
+  const named = ALL.find(([name]) => name === setting)?.[1].flags.at(-1);
+  if (named !== undefined) return `; the flag of ${setting} is ${named}`;
   const known = [...FLAGS.keys(), "--help"];
   const near = didYouMean(flag, known);
   if (near !== "") return near;

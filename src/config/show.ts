@@ -27,7 +27,7 @@ export function shownValue(name: SettingName, value: SettingValue): string {
 }
 
 /** What JSON can hold, and reads well: permissions are octal. */
-function plain(name: SettingName, value: SettingValue): unknown {
+export function plain(name: SettingName, value: SettingValue): unknown {
   if (typeof value === "function") return "[function]";
   return SETTINGS[name].type === "octal" && typeof value === "number" ? `0o${value.toString(8)}` : value;
 }

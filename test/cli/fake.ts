@@ -33,6 +33,9 @@ export class FakeHost implements CommandHost {
   readonly #signals = new Map<string, () => void>();
   #uncaught: (error: unknown) => void = () => {};
 
+  availableCores(): number {
+    return 2;
+  }
   stdout(text: string): void {
     this.out += text;
   }
@@ -57,6 +60,12 @@ export class FakeHost implements CommandHost {
   importModule(specifier: string): Promise<Record<string, unknown>> {
     const module = this.modules.get(specifier);
     return module === undefined ? Promise.reject(new Error("absent")) : Promise.resolve(module);
+  }
+  isFile(path: string): boolean | null {
+    return this.files.has(path) || this.modules.has(path);
+  }
+  importFresh(path: string): Promise<Record<string, unknown>> {
+    return this.importModule(path);
   }
   onSignal(signal: string, listener: () => void): void {
     this.#signals.set(signal, listener);
@@ -88,9 +97,6 @@ export class FakeHost implements CommandHost {
   }
 }
 
-export class FakeRuntime implements Runtime {
-  readonly name = "memory";
-  readonly version = "1";
 /** Two ends of a channel, and what is written to one is received by the other. */
 function fakeSockets(listening: Map<string, (channel: LocalChannel) => LocalHandler>): LocalSockets {
   const pair = (a: (channel: LocalChannel) => LocalHandler, b: (channel: LocalChannel) => LocalHandler): void => {
@@ -124,6 +130,9 @@ function fakeSockets(listening: Map<string, (channel: LocalChannel) => LocalHand
   };
 }
 
+export class FakeRuntime implements Runtime {
+  readonly name = "memory";
+  readonly version = "1";
   readonly reusesReadBuffers = false;
   readonly cheapSignals = true;
   readonly open = new Set<string>();
@@ -157,4 +166,12 @@ function fakeSockets(listening: Map<string, (channel: LocalChannel) => LocalHand
   every(): () => void {
     return () => {};
   }
+}
+
+/** A context without processes: one that serves alone. */
+export function fakeContext(host: FakeHost, runtime: Runtime): Context {
+  const no = (): never => {
+    throw new Error("no processes here");
+  };
+  return { host, runtime, supervisor: no, parent: null, formerMaster: null, startWatchdog: no };
 }

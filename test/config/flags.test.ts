@@ -131,7 +131,11 @@ describe("parseFlags", () => {
 
   test.each([
     [["--bnid", "x"], 'unknown flag "--bnid"; did you mean "--bind"?'],
-    [["--keepalive", "2"], 'unknown flag "--keepalive"; did you mean "--keep-alive"?'],
+    [["--keepalive", "2"], 'unknown flag "--keepalive"; the flag of keepalive is --keep-alive'],
+    [["--proc-name=x"], 'unknown flag "--proc-name"; the flag of proc_name is --name'],
+    [["--pidfile=x"], 'unknown flag "--pidfile"; the flag of pidfile is --pid'],
+    [["--pre-fork=x"], 'unknown flag "--pre-fork"; "tricorn serve --help" lists the flags'],
+    [["--keep-alve", "2"], 'unknown flag "--keep-alve"; did you mean "--keep-alive"?'],
     [
       ["--access-log", "-"],
       'unknown flag "--access-log"; did you mean --access-logfile or --access-logformat or --access-log-format?',
