@@ -76,6 +76,8 @@ export class Server {
   readonly refuseUnderscores: boolean;
 
   readonly #listeners = new Set<Listener>();
+  /** A listener speaks, or spoke, TLS. */
+  #secure = false;
   readonly #sessions = new Set<Session>();
   readonly #spare: RequestParser[] = [];
   #dirty: Session[] = [];
@@ -159,6 +161,7 @@ export class Server {
   async listen(bind: Bind, options: ListenOptions): Promise<Listener> {
     const listener = await this.runtime.listen(bind, options, (connection) => this.accept(connection));
     this.#listeners.add(listener);
+    if (options.tls !== undefined) this.#secure = true;
     // Told to end while it was being made.
     if (this.draining) await this.hold();
     return listener;
@@ -196,18 +199,18 @@ export class Server {
    * Ends gracefully: no new connections, and `Connection: close` with every response. Connections that are idle, or have
    * not sent anything yet, are closed after `grace` seconds (default 0): until then one more request is served, so that
    * none is lost that was on its way. From then on `graceful_timeout` counts, after which those that are left are cut.
-   * Resolves when all connections are gone. Called again, the grace that ends first counts.
+   * Resolves when all connections are gone, with TLS not before the grace is over. Called again, the grace that ends first counts.
    */
   async drain({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
     this.draining = true;
     await this.hold();
-    // So that connections and requests that have arrived already are known.
-    await new Promise((resolve) => setTimeout(resolve, TURN));
-    if (this.#sessions.size > 0) {
-      const timer = setTimeout(() => this.#endGrace(), grace * 1000);
-      await new Promise<void>((resolve) => this.#drains.push(resolve));
-      clearTimeout(timer);
-    }
+    const wait = TURN + grace * 1000;
+    const timer = setTimeout(() => this.#endGrace(), wait);
+    // So that connections and requests that have arrived already are known; a runtime tells of one with TLS only when
+    // hands have been shaken.
+    await new Promise((resolve) => setTimeout(resolve, this.#secure ? wait : TURN));
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#drains.push(resolve));
+    clearTimeout(timer);
     this.#stopTicking();
   }
 

@@ -477,6 +477,31 @@ describe("drain with grace", () => {
     expect(server.connections).toBe(0);
   });
 
+  it("with TLS it waits for connections that shake hands, of which it is not told yet", async () => {
+    const { server } = await serve(hello);
+    const bind = { kind: "tcp", host: "192.0.2.2", port: 443 } as const;
+    await server.listen(bind, { backlog: 1, tls: { cert: "", key: "" } });
+    let over = false;
+    const drained = server.drain({ grace: 3 }).then(() => over = true);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(over).toBe(false);
+    let sent = "";
+    const endpoint = { address: "192.0.2.1", port: 1 };
+    const session = server.accept({
+      remote: endpoint,
+      local: endpoint,
+      tls: {},
+      write: (head) => void (sent += head),
+      end: () => session.closed(),
+      destroy: () => {},
+    });
+    session.receive(new TextEncoder().encode(GET));
+    expect(sent).toMatch(/Connection: close\r\n[^]*hello$/);
+    await vi.advanceTimersByTimeAsync(1100);
+    await drained;
+    expect(server.connections).toBe(0);
+  });
+
   it("graceful_timeout counts from the end of the grace", async () => {
     const { runtime, server, notices } = await serve(() => new Promise(() => {}), { graceful_timeout: 3 });
     const client = runtime.connect();
