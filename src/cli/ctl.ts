@@ -42,7 +42,7 @@ Flags:
                        ~/.tricorn/tricorn.ctl)
       --json           the answer as JSON
       --timeout SECONDS
-                       how long the answer is waited for (default: ${TIMEOUT}, reload: no limit; 0: no limit)
+                       how long the answer is waited for (default: ${TIMEOUT}, and 0, no limit, for reload)
 
 Exit codes: 0 done, 1 it failed or nobody answers, 2 wrong usage.
 `;
@@ -247,8 +247,17 @@ function renderConfig({ configFile, settings }: ConfigReport, paint: Paint): str
     { head: "NAME", cell: ({ name }) => name, left: true },
     { head: "FROM", cell: ({ origin }) => origin, left: true },
     // Last, because it may be long.
-    { head: "VALUE", cell: ({ value }) => typeof value === "string" ? value : JSON.stringify(value), left: true },
+    { head: "VALUE", cell: ({ value }) => valueText(value), left: true },
   ], paint);
+}
+
+function valueText(value: unknown): string {
+  if (value === null || (Array.isArray(value) && value.length === 0)) return "-";
+  return typeof value === "string" ? value : Array.isArray(value) ? value.join(",") : JSON.stringify(value);
+}
+
+function reloadText(error: string | null): string {
+  return error === null ? "done" : `failed: ${error}`;
 }
 
 function renderStats(stats: StatsReport, paint: Paint): string {
@@ -263,7 +272,7 @@ function renderStats(stats: StatsReport, paint: Paint): string {
     ["state", `${stats.phase}, ${stats.ready ? "ready" : "not ready"}`],
     ["workers", `${stats.workers} of ${stats.target}, ${stats.restarts} restarted after an unexpected end`],
     ["generation", String(stats.generation)],
-    ["last reload", lastReload === null ? "none" : `${timestamp(lastReload.at)}, ${lastReload.error ?? "done"}`],
+    ["last reload", lastReload === null ? "none" : `${timestamp(lastReload.at)}, ${reloadText(lastReload.error)}`],
     [
       "requests",
       `${amount(total.requests)} begun, ${amount(total.inFlight)} in flight, ${amount(total.queued)} waiting`,
@@ -319,14 +328,18 @@ function table<T>(rows: readonly T[], columns: readonly Column<T>[], paint: Pain
   return `${paint(heads, "bold")}\n${lines.map((line) => `${line}\n`).join("")}`;
 }
 
-/** Seconds as `59s`, `12m05s`, `1h02m`, `12d03h`. */
+/** Seconds as `59s`, `9m05s`, `12m`, `1h02m`, `23h`, `3d04h`, `12d`: what is smaller than a tenth is left out. */
 function span(seconds: number): string {
+  const units = [[86_400, "d"], [3600, "h"], [60, "m"], [1, "s"]] as const;
   const whole = Math.floor(seconds);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  if (whole < 60) return `${whole}s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
-  if (whole < 86_400) return `${Math.floor(whole / 3600)}h${two(Math.floor(whole / 60) % 60)}m`;
-  return `${Math.floor(whole / 86_400)}d${two(Math.floor(whole / 3600) % 24)}h`;
+  const at = units.findIndex(([length]) => whole >= length);
+  if (at < 0) return "0s";
+  const [length, unit] = units[at]!;
+  const count = Math.floor(whole / length);
+  const smaller = units[at + 1];
+  if (count >= 10 || smaller === undefined) return `${count}${unit}`;
+  const rest = Math.floor((whole % length) / smaller[0]);
+  return `${count}${unit}${String(rest).padStart(2, "0")}${smaller[1]}`;
 }
 
 /** Milliseconds as `12ms`, `1.2s`, and then as a span. */
