@@ -35,8 +35,12 @@ export interface MasterOptions {
   readonly every: (milliseconds: number, callback: () => void) => () => void;
   /** Sockets that a former master passed on, by {@link socketKeys}. */
   readonly inherited: ReadonlyMap<string, SharedSocket>;
-  /** Called when the first worker is ready, and again after each reload. */
+  /** Called when the first worker is ready. */
   readonly onServing?: () => void;
+  /** Called when as many workers are ready as there shall be, for the first time. */
+  readonly onFull?: () => void;
+  /** Called when another master has taken over; this one drains. */
+  readonly onReplaced?: () => void;
   readonly onReloading?: () => void;
   readonly onReloaded?: (error: string | null, launch: Launch) => void;
   readonly onStopping?: () => void;
@@ -74,6 +78,7 @@ export class Master {
   /** Events that came while one was being handled. */
   readonly #queue: Event[] = [];
   #stepping = false;
+  #full = false;
   #upgrade: ChildProcessHandle | null = null;
   /** The sockets belong to another master now: their paths stay. */
   #handedOver = false;
@@ -120,7 +125,7 @@ export class Master {
 
   /** True while requests are answered: a worker is ready, and the end has not begun. */
   get ready(): boolean {
-    return this.#state.phase === "running" && [...this.#state.workers.values()].some(({ state }) => state === "ready");
+    return this.#state.phase === "running" && this.#readyWorkers() > 0;
   }
 
   /** How much of one core a worker used between its last two heartbeats, percent. */
@@ -228,13 +233,13 @@ export class Master {
         if ((message as { type?: string }).type !== "serving" || this.#upgrade !== child) return;
         this.#handedOver = true;
         this.#notice("info", `The new master with pid ${child.pid} serves; this one ends`);
+        this.#options.onReplaced?.();
         this.stop(true, false);
         resolve(null);
       });
       child.onExit(({ code, signal }) => {
-        if (this.#upgrade !== child) return;
+        if (this.#upgrade !== child || this.#handedOver) return;
         this.#upgrade = null;
-        this.#handedOver = false;
         const reason = `the new master ended with ${code ?? signal}`;
         this.#notice("error", `Upgrade failed, this master goes on: ${reason}`);
         resolve(reason);
@@ -257,6 +262,14 @@ export class Master {
       for (const command of commands) this.#execute(command);
     }
     this.#stepping = false;
+    if (!this.#full && this.#readyWorkers() >= this.#state.target) {
+      this.#full = true;
+      this.#options.onFull?.();
+    }
+  }
+
+  #readyWorkers(): number {
+    return [...this.#state.workers.values()].filter(({ state }) => state === "ready").length;
   }
 
   #execute(command: Command): void {

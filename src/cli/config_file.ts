@@ -109,7 +109,7 @@ function findConfigFile(asked: string | null, directory: string, host: CommandHo
   }
   const found = host.isFile(file.path);
   if (found === null) {
-    throw new ConfigError(`--config: Deno may not read ${quote(asked)}; allow it with --allow-read`);
+    throw new ConfigError(`--config: ${quote(asked)} may not be read; allow it to deno with --allow-read`);
   }
   if (!found) {
     throw new ConfigError(`--config: there is no file ${quote(asked)}; write the path of one, or leave it out`);

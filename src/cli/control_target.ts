@@ -2,6 +2,7 @@
 
 import { type ControlTarget, type MasterStatus, type WorkerStatus, workerStatus } from "../arbiter/control.ts";
 import type { Master } from "../arbiter/master.ts";
+import { plain } from "../config/show.ts";
 import type { SettingName } from "../config/settings.ts";
 import type { Context } from "./run.ts";
 import { VERSION } from "./version.ts";
@@ -43,7 +44,7 @@ export function controlTarget(master: Master, source: ControlSource, { host, run
         configFile: source.configFile(),
         settings: Object.entries(launch.settings).map(([name, value]) => ({
           name,
-          value: typeof value === "function" ? `function ${value.name}` : value,
+          value: plain(name as SettingName, value),
           origin: origins[name as SettingName],
         })),
         workers: workers(),

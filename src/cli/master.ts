@@ -66,18 +66,28 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       for (const url of master.urls) notice(`Listening at: ${url}`);
       serving();
     },
+    // Not before: the former master's workers go, and these have to carry all of the load.
+    onFull: () => void context.formerMaster?.send({ type: "serving" }),
+    onReplaced: () => {
+      leaving = true;
+      open.admin?.close();
+      open.admin = null;
+    },
   });
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
   let exitCode = 0;
+  /** The process ends with the pool, though no signal came. */
+  let leaving = false;
+  /** What else is open; the admin address is given up before the end when another master takes over. */
+  const open: { admin: Admin | null; control: LocalListener | null } = { admin: null, control: null };
   const finished = master.finished.then((code) => {
     exitCode = code;
     forget();
     notice("Shutting down");
-    control?.close();
-    admin?.close();
+    open.control?.close();
+    open.admin?.close();
     logs.close();
-    // Nobody waits for a signal: the workers have ended by themselves.
-    if (code !== 0) host.exit(code);
+    if (code !== 0 || leaving) host.exit(code);
   });
   const stop = (graceful: boolean): Promise<void> => {
     master.stop(graceful);
@@ -117,17 +127,19 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       },
     })
     : () => {};
-  let admin: Admin | null = null;
-  let control: LocalListener | null = null;
   try {
     if (settings.admin_bind !== null) {
-      admin = await startAdmin(runtime, parseBind(settings.admin_bind), () => statusOf(master));
-      notice(`Probes at: ${admin.url}/livez and ${admin.url}/readyz`);
+      const starting = listenForProbes(parseBind(settings.admin_bind), master, context).then((started) => {
+        open.admin = started;
+        notice(`Probes at: ${started.url}/livez and ${started.url}/readyz`);
+      });
+      // A former master answers them until this one serves.
+      if (context.formerMaster === null) await starting;
     }
     await master.start();
   } catch (error) {
     forget();
-    admin?.close();
+    open.admin?.close();
     logs.close();
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     throw error;
@@ -139,9 +151,12 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       origins: () => current.origins,
       reload,
       reopen,
-      stop: (graceful: boolean) => void stop(graceful),
+      stop: (graceful: boolean) => {
+        leaving = true;
+        void stop(graceful);
+      },
     };
-    control = await openControl(host.sockets, controlTarget(master, source, context), {
+    open.control = await openControl(host.sockets, controlTarget(master, source, context), {
       path: settings.control_socket,
       mode: settings.control_socket_mode,
       takeOver: context.formerMaster !== null,
@@ -158,6 +173,18 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     drain: () => stop(true),
     close: () => void stop(false),
   };
+}
+
+/** Answers the probes, as soon as the former master, if there is one, has stopped doing so. */
+async function listenForProbes(bind: Bind, master: Master, { runtime, formerMaster }: Context): Promise<Admin> {
+  for (;;) {
+    try {
+      return await startAdmin(runtime, bind, () => statusOf(master));
+    } catch (error) {
+      if (formerMaster === null || !(error instanceof BindError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 /** What the probes are told. */
