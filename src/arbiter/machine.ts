@@ -198,6 +198,7 @@ export type Command =
   | { readonly type: "kill"; readonly id: number }
   | { readonly type: "hold"; readonly id: number }
   | { readonly type: "release"; readonly id: number }
+  /** Takes the place of what it was told before; 0: no more. */
   | { readonly type: "shed"; readonly id: number; readonly count: number }
   | {
     readonly type: "log";
