@@ -14,7 +14,7 @@ export const BACKOFF_LONGEST = 30_000;
 export const QUIT_WITHIN = 2000;
 /** How long the watchdog's report about a stuck worker is waited for, in milliseconds. */
 export const REPORT_WITHIN = 2000;
-/** Ticks come a few times a second. When none came for so many milliseconds, it was the master that stood still. */
+/** Ticks come a few times a second. When nothing came for so many milliseconds, it was the master that stood still. */
 export const MASTER_LATE = 2000;
 /** Milliseconds between two looks at how evenly the workers are loaded. */
 const BALANCE_EVERY = 1000;
@@ -141,7 +141,8 @@ export interface State {
   /** While the phase is stopping: when drain_delay is over; null: workers drain at once. */
   readonly drainAt: number | null;
   readonly exitCode: number;
-  readonly tickedAt: number;
+  /** The time of the last event. */
+  readonly at: number;
   readonly balancedAt: number;
   /** The last `random` of an event. */
   readonly luck: number;
@@ -251,7 +252,7 @@ export function initialState(settings: PoolSettings): State {
     restarts: 0,
     drainAt: null,
     exitCode: 0,
-    tickedAt: 0,
+    at: 0,
     balancedAt: 0,
     luck: 0,
   };
@@ -295,10 +296,13 @@ class Turn {
   take(event: Event): void {
     const state = this.#state;
     if ("random" in event) state.luck = event.random;
+    const late = event.at - state.at;
+    state.at = event.at;
+    // What the workers said while this process stood still waits to be read: they must not be judged before.
+    if (late > MASTER_LATE) this.#postpone(late);
     switch (event.type) {
       case "start":
         state.target = state.settings.workers;
-        state.tickedAt = event.at;
         this.#do({ type: "resized", before: null, now: state.target });
         return;
       case "tick":
@@ -481,12 +485,15 @@ class Turn {
 
   // What time brings.
 
+  /** Moves what runs against the workers by `late` milliseconds. */
+  #postpone(late: number): void {
+    for (const worker of this.#workers.values()) {
+      const { heardAt, deadline } = worker;
+      this.#change(worker, { heardAt: heardAt + late, deadline: deadline === null ? null : deadline + late });
+    }
+  }
+
   #tick(): void {
-    const state = this.#state;
-    const late = this.#at - state.tickedAt;
-    state.tickedAt = this.#at;
-    // What the workers said while this process stood still waits to be read: they must not be judged before.
-    if (late > MASTER_LATE) this.#postpone(late);
     const { timeout, maxWorkerLifetime } = this.#rules;
     for (const worker of [...this.#workers.values()]) {
       const over = worker.deadline !== null && this.#at >= worker.deadline;
@@ -515,14 +522,6 @@ class Turn {
           if (over) this.#kill(worker, "did not quit");
           break;
       }
-    }
-  }
-
-  /** Moves what runs against the workers by `late` milliseconds. */
-  #postpone(late: number): void {
-    for (const worker of this.#workers.values()) {
-      const { heardAt, deadline } = worker;
-      this.#change(worker, { heardAt: heardAt + late, deadline: deadline === null ? null : deadline + late });
     }
   }
 

@@ -548,6 +548,12 @@ describe("a worker whose event loop stands still", () => {
     pool.now += 3_600_000;
     expect(pool.send({ type: "tick" })).toEqual([]);
     expect(pool.pass(5000)).toEqual([]);
+    // What begins after that has no more time than ever.
+    pool.now += 3_600_000;
+    pool.send({ type: "resize", target: 1 });
+    expect(pool.pass(33_000)).toEqual(["kill 1"]);
+    pool.exit(1, null, "SIGKILL");
+    expect(pool.pass(30_000, [2])).toEqual(["spawn 3"]);
   });
 });
 
