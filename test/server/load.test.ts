@@ -219,6 +219,21 @@ describe("limit_concurrency", () => {
     expect(greedy.received).toMatch(/answer to \/1HTTP[^]*answer to \/2$/);
   });
 
+  it("pipelined requests do so too when the application answers at once", async () => {
+    const { application, answer } = gated();
+    const calls: string[] = [];
+    const { runtime } = await serve((environ, startResponse) => {
+      if (environ.PATH_INFO === "/gate") return application(environ, startResponse);
+      calls.push(environ.PATH_INFO);
+      return hello(environ, startResponse);
+    }, { limit_concurrency: 1 });
+    void runtime.connect().send(get("/gate"));
+    void runtime.connect().send(get("/1") + get("/2"));
+    void runtime.connect().send(get("/other"));
+    await answer("/gate");
+    expect(calls).toEqual(["/1", "/other", "/2"]);
+  });
+
   it("ten thousand that end at once do not become a chain of calls", async () => {
     const { application, answer } = gated();
     const { runtime, server } = await serve(
@@ -417,7 +432,7 @@ describe("limit_concurrency", () => {
 
 describe("drain with grace", () => {
   it("serves a further request on each connection that is idle or new, and closes the others after it", async () => {
-    const { runtime, server } = await serve(hello, { graceful_timeout: 5 });
+    const { runtime, server, notices } = await serve(hello, { graceful_timeout: 5 });
     const kept = runtime.connect();
     void kept.send(GET);
     const idle = runtime.connect();
@@ -442,6 +457,9 @@ describe("drain with grace", () => {
     for (const client of [kept, idle, fresh, silent]) client.end();
     await drained;
     expect(server.connections).toBe(0);
+    // Nothing is left that could keep the process alive.
+    expect(vi.getTimerCount()).toBe(0);
+    expect(notices).toEqual([]);
   });
 
   it("a connection that was told to live on before the drain may still send its next request", async () => {
@@ -568,11 +586,18 @@ describe("what a master asks of a worker", () => {
 
   it("a listener that is made while the server is told to end does not stay", async () => {
     const { runtime, server } = await serve(hello);
-    const listening = server.listen({ kind: "tcp", host: "192.0.2.2", port: 81 }, { backlog: 1 });
+    let made!: () => void;
+    let closed = 0;
+    const bind = { kind: "tcp", host: "192.0.2.2", port: 81 } as const;
+    runtime.listen = () =>
+      new Promise((resolve) => made = () => resolve({ bind, close: () => Promise.resolve(void closed++) }));
+    const listening = server.listen(bind, { backlog: 1 });
     const drained = server.drain();
     await vi.advanceTimersByTimeAsync(100);
-    await Promise.all([listening, drained]);
-    expect(() => runtime.connect()).toThrow("refused");
+    await drained;
+    made();
+    await listening;
+    expect(closed).toBe(1);
   });
 
   it("shed: as many connections as asked for are closed, each by a whole response", async () => {
