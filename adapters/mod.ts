@@ -5,12 +5,13 @@ import { BindError } from "../src/cli/listen.ts";
 import { run, type RunningServer } from "../src/cli/run.ts";
 import { LoadError } from "../src/cli/load.ts";
 import { ConfigError } from "../src/config/error.ts";
-import type { Options } from "../src/config/settings.ts";
+import type { Hooks } from "../src/config/hooks.ts";
+import type { Config, Options } from "../src/config/settings.ts";
 import type { Application } from "../src/esgi/application.ts";
 import { context } from "./context.ts";
 
 export { BindError, ConfigError, LoadError };
-export type { Application, FetchApplication, Options, RunningServer };
+export type { Application, Config, FetchApplication, Hooks, Options, RunningServer };
 
 /**
  * Serves `application` on this runtime: an ESGI application, a fetch handler, or an object with `fetch` (a Hono app).
@@ -23,4 +24,12 @@ export type { Application, FetchApplication, Options, RunningServer };
  */
 export function serve(application: Application | FetchApplication, options: Options = {}): Promise<RunningServer> {
   return run(application, options, context);
+}
+
+/**
+ * `config` as it is: for tricorn.config.ts, so that an editor knows the settings' names and types.
+ * `export default defineConfig({ workers: "auto" })`.
+ */
+export function defineConfig(config: Config): Config {
+  return config;
 }

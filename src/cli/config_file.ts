@@ -158,7 +158,7 @@ async function evaluate({ name, path }: ConfigFile, host: CommandHost): Promise<
   }
   // The last two names are what CommonJS adds.
   const { default: main, "module.exports": _1, __esModule: _2, ...named } = exports;
-  const given = main ?? named;
+  const given = main === undefined ? named : main;
   if (typeof given !== "function") return given;
   try {
     return await given();

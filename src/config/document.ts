@@ -4,6 +4,19 @@ import { ABSENT, type Absent } from "./gunicorn.ts";
 import { meta, paragraph, shown } from "./flags.ts";
 import { type Setting, SETTING_NAMES, SETTINGS, type SettingType } from "./settings.ts";
 
+/** By lines: what begins one here would pass for this file's own import and export. */
+const EXAMPLE: string = [
+  'import { defineConfig } from "tricorn";',
+  "",
+  "export default defineConfig({",
+  '  app: "./app.ts",',
+  '  bind: ["0.0.0.0:8000"],',
+  '  workers: "auto",',
+  "  max_requests: 10_000,",
+  '  when_ready: (server) => console.log("ready at", server.urls.join(", ")),',
+  "});",
+].join("\n");
+
 const HEAD = `# Settings
 
 Generated from src/config/settings.ts by scripts/settings_doc.ts; change it there.
@@ -30,15 +43,7 @@ configuration file and no \`TRICORN_CMD_ARGS\` then, because the program is in c
 The configuration file exports an object of settings, or a function that returns one and may be async:
 
 \`\`\`ts
-import { defineConfig } from "tricorn";
-
-export default defineConfig({
-  app: "./app.ts",
-  bind: ["0.0.0.0:8000"],
-  workers: "auto",
-  max_requests: 10_000,
-  when_ready: (server) => console.log("ready at", server.urls.join(", ")),
-});
+${EXAMPLE}
 \`\`\`
 
 Without a default export, its exports are the settings. In JSON it is the object itself; with the path of
