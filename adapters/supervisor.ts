@@ -6,7 +6,7 @@
 // no such handle: a child inherits descriptors (bun_sockets.ts). Either way the master's end keeps the socket and its
 // queue alive while no worker accepts.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { chmodSync, renameSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
@@ -24,16 +24,17 @@ import {
   type SpawnOptions,
   type Supervisor,
 } from "../src/runtime/port.ts";
+import { programWords } from "./program.ts";
 import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shared.ts";
 
 // The descriptors of a child: standard input, output and error, then these.
 const REPORTS = 4;
 const FIRST_SOCKET = 5;
 
-/** Which of the two a child is, told by the environment. A child of its own must not take itself for one. */
+/** What a child is, told by the environment. A child of its own must not take itself for one. */
 const ROLE = "TRICORN_WORKER";
-type Role = "worker" | "master";
-const ROLES: Readonly<Record<string, Role>> = { "1": "worker", "0": "master" };
+type Role = "worker" | "master" | "daemon";
+const NUMBERS: Readonly<Record<Role, string>> = { master: "0", worker: "1", daemon: "2" };
 
 /** What goes over the channel: `[what the arbiter says]`, or the index of a socket, which is asked for and sent alike. */
 type Envelope = readonly [message: unknown] | number;
@@ -201,20 +202,6 @@ function adoptOnDeno(fd: number): RawHandle | number {
 
 // The program, started again.
 
-/** The words after the runtime's path with which this process was started. */
-function programWords(): readonly string[] {
-  if (deno === undefined) return [...process.execArgv, ...process.argv.slice(1)];
-  // Deno does not tell its own flags. The system does, where there is /proc, and only `cat` may read it without -A.
-  try {
-    const { status, stdout } = spawnSync("cat", [`/proc/${process.pid}/cmdline`], { encoding: "utf8" });
-    if (status === 0) return stdout.split("\0").slice(1, -1);
-  } catch {
-    // --allow-run may name the runtime alone.
-  }
-  const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter(isGranted);
-  return ["run", "--no-prompt", ...granted.map((name) => `--allow-${name}`), ...process.argv.slice(1)];
-}
-
 function isGranted(name: string): boolean {
   return deno!.permissions.querySync({ name }).state === "granted";
 }
@@ -235,16 +222,16 @@ function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   const sent = role === "worker" && onBun === null;
   const lent = sent ? [] : own.map((socket) => socket.lend());
   const variables: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: role === "worker" ? "1" : "0" })) {
+  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: NUMBERS[role] })) {
     if (typeof value === "string") variables[name] = value;
   }
-  const worker = role === "worker";
+  const output = role === "daemon" ? "ignore" : "inherit";
   try {
     const child = spawn(process.execPath, programWords(), {
       cwd: START,
       env: variables,
-      detached: !worker,
-      stdio: [worker ? "ignore" : "inherit", "inherit", "inherit", "ipc", "pipe", ...lent.map(({ fd }) => fd)],
+      detached: role !== "worker",
+      stdio: [role === "master" ? "inherit" : "ignore", output, output, "ipc", "pipe", ...lent.map(({ fd }) => fd)],
     });
     return new Child(child, sent ? own : []);
   } catch (error) {
@@ -383,9 +370,10 @@ function takeRole(): Role | null {
   if (deno !== undefined && deno.permissions.querySync({ name: "env", variable: ROLE }).state !== "granted") {
     return null;
   }
-  const role = ROLES[process.env[ROLE] ?? ""];
+  const number = process.env[ROLE];
   delete process.env[ROLE];
-  return role !== undefined && typeof process.send === "function" ? role : null;
+  if (typeof process.send !== "function") return null;
+  return (Object.keys(NUMBERS) as Role[]).find((role) => NUMBERS[role] === number) ?? null;
 }
 
 const role = takeRole();
@@ -396,6 +384,9 @@ export const parent: Parent | null = role === "worker" ? new ToMaster() : null;
 /** The way to the master that this one replaces. */
 export const formerMaster: Channel | null = role === "master" ? new ToStarter(() => {}) : null;
 
+/** The way to the process in the terminal that waits until this one, a daemon, serves. */
+export const launcher: Channel | null = role === "daemon" ? new ToStarter(() => {}) : null;
+
 /** Node, Deno and Bun. */
 export const supervisor: Supervisor = {
   bind: bindSocket,
@@ -403,4 +394,5 @@ export const supervisor: Supervisor = {
   adopt,
   spawnWorker: (options) => start("worker", options),
   spawnMaster: (options) => start("master", options),
+  spawnDaemon: () => start("daemon", { env: {}, sockets: [] }),
 };

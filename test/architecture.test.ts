@@ -49,11 +49,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/port.ts types",
     "src/cli/host.ts",
     "adapters/control_socket.ts",
+    "adapters/process_control.ts",
     "adapters/strip_types.js",
     "node:",
   ],
   // SpawnError and ListenError.
-  "adapters/supervisor.ts": ["src/runtime/port.ts", "adapters/shared.ts", "adapters/bun_sockets.ts", "node:"],
+  "adapters/supervisor.ts": [
+    "src/runtime/port.ts",
+    "adapters/shared.ts",
+    "adapters/program.ts",
+    "adapters/bun_sockets.ts",
+    "node:",
+  ],
+  "adapters/program.ts": ["node:"],
+  "adapters/process_control.ts": ["src/cli/process_control.ts types", "adapters/program.ts", "node:"],
   "adapters/bun_sockets": ["node:", "bun:ffi"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.

@@ -49,7 +49,11 @@ export function applyRawEnv(
  * asked for and has no effect, since Bun does not tell the system. Node has only as much room as the command line that it
  * was started with, and cuts what is longer.
  */
-export function applyTitle(role: "master" | "worker" | "server", name: string | null, control: ProcessControl): boolean {
+export function applyTitle(
+  role: "master" | "worker" | "server",
+  name: string | null,
+  control: ProcessControl,
+): boolean {
   return name === null || control.setTitle(`tricorn: ${role} [${name}]`);
 }
 

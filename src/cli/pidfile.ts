@@ -36,9 +36,11 @@ export class PidFile {
   create(): void {
     const path = quote(this.#path);
     const owner = this.#owner();
-    if (owner !== null && owner !== this.#pid && this.#attempt("look for the process in", () => this.#lives(owner))) {
+    if (
+      owner !== null && owner !== this.#pid && this.#attempt("look for the process named in", () => this.#lives(owner))
+    ) {
       throw new ProcessError(
-        `pidfile: already running: ${path} names process ${owner}, which lives; stop it, or choose another --pid`,
+        `pidfile: already running with pid ${owner}, which ${path} names; stop it, or choose another --pid`,
       );
     }
     this.#attempt("write", () => this.#control.replaceFile(this.#path, `${this.#pid}\n`));
@@ -68,7 +70,7 @@ export class PidFile {
     const text = this.#attempt("read", () => this.#control.readFile(this.#path))?.trim();
     if (!text) return null;
     if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
-    throw new ProcessError(`pidfile: ${quote(this.#path)} holds no process number; remove it, or choose another --pid`);
+    throw new ProcessError(`pidfile: ${quote(this.#path)} holds no pid; remove it, or choose another --pid`);
   }
 
   #lives(pid: number): boolean {
@@ -76,7 +78,7 @@ export class PidFile {
       return this.#control.isAlive(pid);
     } catch (error) {
       if ((error as Error).name !== "NotCapable") throw error;
-      throw new Error(`Deno may not ask whether ${pid} lives; add --allow-run, or remove the file if it does not`);
+      throw new Error("Deno may not ask whether it lives; add --allow-run, or remove the file if it does not");
     }
   }
 

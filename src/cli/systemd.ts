@@ -95,8 +95,11 @@ export function createNotifier({ env, pid, control, every, warn }: NotifierOptio
   const isOurs = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === pid;
   const end = active && watchdog > 0 && isOurs ? every(watchdog / 2 / 1000, beat) : () => {};
 
+  // A line is a variable.
+  const line = (text: string): string => `STATUS=${text.replace(/[\r\n]+/g, " ")}`;
+
   return {
-    ready: (status) => send("READY=1", `STATUS=${status}`, `MAINPID=${pid}`),
+    ready: (status) => send("READY=1", line(status), `MAINPID=${pid}`),
     // MONOTONIC_USEC, which Type=notify-reload asks for, is a clock that only Node has; the option adds it. The systemd
     // that lacks the option (before 253) lacks Type=notify-reload, too.
     reloading: () =>
@@ -105,7 +108,7 @@ export function createNotifier({ env, pid, control, every, warn }: NotifierOptio
         if (outcome !== null && outcome.code !== 0) await run(["RELOADING=1"]);
       }),
     stopping: () => send("STOPPING=1"),
-    status: (text) => send(`STATUS=${text}`),
+    status: (text) => send(line(text)),
     mainPid: (other) => send(`MAINPID=${other}`),
     close: end,
   };
@@ -114,6 +117,6 @@ export function createNotifier({ env, pid, control, every, warn }: NotifierOptio
 function explain(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   if (code === "ENOENT") return `there is no program ${PROGRAM}; install it (Debian: systemd), or use Type=exec`;
-  if (name === "NotCapable") return `Deno may not run ${PROGRAM}; add --allow-run=${PROGRAM}`;
+  if (name === "NotCapable") return "Deno may not run systemd-notify; add --allow-run=systemd-notify";
   return reasonOf(error);
 }

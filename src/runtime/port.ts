@@ -204,6 +204,8 @@ export class SpawnError extends Error {
    * @throws {SpawnError} when the runtime may not start processes.
    */
   spawnMaster(options: SpawnOptions): ChildProcessHandle;
+  /** Starts this very program again in a session of its own, without a terminal: its standard streams are /dev/null. */
+  spawnDaemon(): ChildProcessHandle;
 }
 
 /** A way to the process that started this one. */

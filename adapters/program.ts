@@ -1,0 +1,33 @@
+// The words of a command line with which this very program is started again, on each runtime.
+
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+
+interface DenoApi {
+  readonly permissions: { querySync(descriptor: { name: string }): { readonly state: string } };
+}
+const { Deno: deno } = globalThis as { Deno?: DenoApi };
+
+let words: readonly string[] | null = null;
+
+/** The words after the runtime's path with which this process was started. */
+export function programWords(): readonly string[] {
+  return words ??= readWords();
+}
+
+function readWords(): readonly string[] {
+  if (deno === undefined) return [...process.execArgv, ...process.argv.slice(1)];
+  // Deno does not tell its own flags. The system does, where there is /proc, and only `cat` may read it without -A.
+  try {
+    const { status, stdout } = spawnSync("cat", [`/proc/${process.pid}/cmdline`], { encoding: "utf8" });
+    if (status === 0) return stdout.split("\0").slice(1, -1);
+  } catch {
+    // --allow-run may name the runtime alone.
+  }
+  const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter(isGranted);
+  return ["run", "--no-prompt", ...granted.map((name) => `--allow-${name}`), ...process.argv.slice(1)];
+}
+
+function isGranted(name: string): boolean {
+  return deno!.permissions.querySync({ name }).state === "granted";
+}
