@@ -59,6 +59,7 @@ const createHandle = (net as unknown as { _createServerHandle?: CreateHandle }).
 const onBun = "Bun" in globalThis ? await import("./bun_sockets.ts") : null;
 
 interface DenoApi {
+  listen(address: { readonly hostname: string; readonly port: number }): { close(): void };
   readonly permissions: {
     querySync(descriptor: { name: string; variable?: string; command?: string }): { readonly state: string };
   };
@@ -150,7 +151,8 @@ function bindHandle(host: string, port: number): { handle: RawHandle; port: numb
  */
 async function bindUnix(bind: Bind & { kind: "unix" }): Promise<SharedSocket> {
   await freeUnixPath(bind);
-  const path = `${bind.path}~`;
+  // As long as the path, since that may be as long as one can be.
+  const path = bind.path.slice(0, -1) + (bind.path.endsWith("~") ? "-" : "~");
   await freeUnixPath({ ...bind, path });
   let bound: SharedInside | null = null;
   try {
@@ -171,12 +173,21 @@ async function bindUnix(bind: Bind & { kind: "unix" }): Promise<SharedSocket> {
   throw await reason(bind, { path: bind.path });
 }
 
-/** Why `bind` cannot be had. The runtimes tell it in full only to who listens. */
-async function reason(bind: Bind, address: net.ListenOptions): Promise<ListenError> {
+/** Why `bind` cannot be had. The runtimes tell it in full only to who listens, and Deno only to who listens its own way. */
+async function reason(bind: Bind, address: { host: string; port: number } | { path: string }): Promise<ListenError> {
+  const unclear = new Error("it could not be had before, and could now");
+  if (deno !== undefined && "port" in address) {
+    try {
+      deno.listen({ hostname: address.host, port: address.port }).close();
+      return listenError(bind, unclear);
+    } catch (error) {
+      return listenError(bind, error);
+    }
+  }
   const server = net.createServer();
   const error = await new Promise<unknown>((resolve) => {
     server.once("error", resolve);
-    server.listen(address, () => resolve(new Error("it was not free, and is now")));
+    server.listen(address, () => resolve(unclear));
   });
   server.close();
   return listenError(bind, error);
@@ -186,18 +197,10 @@ function adopt(bind: Bind, fd: number): SharedSocket {
   if (onBun !== null) {
     if (onBun.isSocket(fd)) return new BoundSocket(bind, { fd });
   } else {
-    const handle = deno === undefined ? createHandle!(null, 0, -1, fd) : adoptOnDeno(fd);
+    const handle = createHandle!(null, 0, -1, fd);
     if (typeof handle !== "number") return new BoundSocket(bind, { handle });
   }
   throw new ListenError("EOTHER", bind, "the file descriptor is no socket, or none was inherited");
-}
-
-/** Deno does not look what kind of socket a descriptor is. */
-function adoptOnDeno(fd: number): RawHandle | number {
-  const tcp = createHandle!("127.0.0.1", 0, 4, -1) as RawHandle;
-  const handle = open(tcp.constructor, fd);
-  tcp.close();
-  return handle ?? -1;
 }
 
 // The program, started again.

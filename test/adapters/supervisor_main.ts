@@ -1,6 +1,7 @@
 // A master and its workers with no policy of their own, for supervisor.test.ts: the master does what each line of its
 // standard input says and tells what happens on standard output, JSON both ways; so do workers, over their channel.
 
+import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
@@ -24,7 +25,12 @@ export type ToWorker =
   | { readonly do: "reusePort"; readonly bind: Bind }
   | { readonly do: "close" }
   | { readonly do: "report"; readonly text: string }
-  | { readonly do: "look" };
+  | { readonly do: "look" }
+  /** Of Deno's permissions, those that are not denied as a whole. */
+  | { readonly do: "grants" }
+  /** Starts a child that outlives everybody, for a while. */
+  | { readonly do: "sleeper" }
+  | { readonly do: "exit"; readonly code: number };
 
 /** What a master can be told. */
 export type ToMain =
@@ -35,7 +41,8 @@ export type ToMain =
   | { readonly do: "tell"; readonly worker: number; readonly message: ToWorker }
   | { readonly do: "kill"; readonly worker: number; readonly signal: string }
   /** Ends by itself, not by exit(). */
-  | { readonly do: "leave" };
+  | { readonly do: "leave" }
+  | { readonly do: "exit" };
 
 function say(event: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify({ pid: process.pid, ...event })}\n`);
@@ -92,6 +99,17 @@ function work(master: Parent): void {
           execArgv: process.execArgv,
           cwd: process.cwd(),
         };
+      case "grants": {
+        const { Deno } = globalThis as unknown as {
+          Deno: { permissions: { querySync(descriptor: { name: string }): { state: string } } };
+        };
+        const grants = ["net", "env", "run"].map((name) => `${name}:${Deno.permissions.querySync({ name }).state}`);
+        return { grants };
+      }
+      case "sleeper":
+        return { sleeper: spawn("sleep", ["60"], { stdio: "ignore", detached: true }).pid };
+      case "exit":
+        return process.exit(message.code);
     }
   };
   master.onMessage((message) => {
@@ -109,7 +127,8 @@ function work(master: Parent): void {
 async function lead(): Promise<void> {
   const sockets: SharedSocket[] = [];
   const workers: ChildProcessHandle[] = [];
-  const inherited = JSON.parse(process.env.TRICORN_SOCKETS ?? "[]") as Bind[];
+  let listening = 0;
+  const inherited = formerMaster === null ? [] : JSON.parse(process.env.TRICORN_SOCKETS!) as Bind[];
   for (const [index, bind] of inherited.entries()) {
     sockets.push(supervisor.adopt(bind, supervisor.firstSocket + index));
   }
@@ -144,20 +163,32 @@ async function lead(): Promise<void> {
         workers[line.worker]!.kill(line.signal);
         return {};
       case "leave":
-        lines.close();
         process.stdin.destroy();
         return {};
+      case "exit":
+        return process.exit(0);
     }
   };
-  const lines = createInterface({ input: process.stdin });
-  lines.on("line", (line) => {
-    act(JSON.parse(line) as ToMain).then(say, (error: unknown) => {
-      say({ failed: reasonOf(error), name: (error as Error).name, fault: (error as { fault?: string }).fault });
-    });
-  });
   if (formerMaster !== null) {
-    formerMaster.onDisconnect(() => say({ alone: true }));
-    formerMaster.send({ ready: process.pid });
+    const former = formerMaster;
+    former.onDisconnect(() => say({ alone: true }));
+    // One worker that listens on all that was inherited.
+    const child = supervisor.spawnWorker({ env: {}, sockets });
+    child.onMessage((message) => {
+      if ("hello" in (message as object)) {
+        for (const [socket, bind] of inherited.entries()) child.send({ do: "listen", socket, bind } satisfies ToWorker);
+      } else if (++listening === inherited.length) {
+        void former.send({ ready: process.pid, served: child.pid });
+      }
+    });
+  } else {
+    // Not by both: they have the same standard input.
+    const lines = createInterface({ input: process.stdin });
+    lines.on("line", (line) => {
+      act(JSON.parse(line) as ToMain).then(say, (error: unknown) => {
+        say({ failed: reasonOf(error), name: (error as Error).name, fault: (error as { fault?: string }).fault });
+      });
+    });
   }
   say({ started: true, sockets: sockets.length });
 }
