@@ -119,8 +119,11 @@ async function callFactory(factory: unknown, name: string, cannot: string): Prom
   }
 }
 
-/** The first line of what was thrown, without its stack. */
+/** The line that says what was thrown, without its stack. */
 export function oneLine(error: unknown): string {
-  const [line = ""] = describeError(error).split("\n");
+  const lines = describeError(error).split("\n");
+  // Node tells the place of a syntax error first.
+  const message = error instanceof Error ? error.message.split("\n")[0]! : "";
+  const line = lines.find((one) => one.includes(message)) ?? lines[0]!;
   return line.length > 300 ? `${line.slice(0, 300)}...` : line;
 }

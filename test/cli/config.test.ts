@@ -106,7 +106,13 @@ onEachRuntime("configuration", (runtime) => {
       ["a.json", "{}", ["absent.mjs"], 3, /^tricorn: cannot load "absent\.mjs": there is no file .*\n$/],
       ["b.json", '{ "worker": 3 }', ["app.mjs"], 2, /^tricorn: b\.json: unknown setting "worker"; .* "workers"\?\n$/],
       ["c.mjs", "export const backlog = '9';", ["app.mjs"], 2, /^tricorn: c\.mjs: backlog: "9" is not a whole .*\n$/],
-      ["d.mjs", "export default {", ["app.mjs"], 2, /^tricorn: d\.mjs: it cannot be loaded: .*\n/],
+      [
+        "d.mjs",
+        "export default {",
+        ["app.mjs"],
+        2,
+        /^tricorn: d\.mjs: it cannot be loaded: .*(?:SyntaxError|BuildMessage).*\n/,
+      ],
       ["e.ts", "export default { backlog: ; };", ["app.mjs"], 2, /^tricorn: e\.ts: it cannot be loaded: .*\n/],
       [
         "f.ts",
