@@ -150,7 +150,10 @@ class Storm {
         // The machine slept; what the workers said meanwhile is read after the first tick.
         const late = this.#upTo(60_000);
         this.#now += late;
-        for (const one of this.#processes.values()) one.limit += late;
+        for (const one of this.#processes.values()) {
+          one.limit += late;
+          one.excusedUntil += late;
+        }
         this.#send({ type: "tick", at: this.#now, random: this.#luck() });
         return;
       }
