@@ -109,11 +109,12 @@ const TABLE = {
     type: "workers",
     default: 0,
     flags: ["-w", "--workers"],
+    meta: "{N,auto}",
     env: "WEB_CONCURRENCY",
     doc:
-      `How many worker processes serve. 0: this process serves alone, without a master, as in Puma's single mode. 1 or
-      more: a master owns the sockets and that many workers accept on them; Gunicorn's default of 1 is such a master with
-      one worker. \`auto\`: one for each core that this machine or its cgroup gives.`,
+      `How many worker processes serve; 0: this process serves alone, without a master; \`auto\`: one for each core that the
+      machine or its cgroup gives. With 1 or more, a master owns the sockets, and the workers accept on them. Puma has
+      such a single mode too; Gunicorn's default of 1 is a master and one worker.`,
   },
   max_requests: {
     section: "Workers",

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";
 import {
   checkOptions,
+  type Config,
   type Options,
   resolveSettings,
   resolveSources,
@@ -204,4 +205,29 @@ describe("what is shown of the settings", () => {
     const { pre_request: _1, handle_signals: _2, ...expected } = resolved.settings;
     expect(options).toEqual(expected);
   });
+});
+
+test("Config and Options have the types that the table declares", () => {
+  const config: Config = {
+    app: "app.ts",
+    bind: ":80",
+    workers: "auto",
+    umask: "027",
+    loglevel: "debug",
+    pre_fork: (server, worker) => void (server.pid + worker.id + server.settings.backlog),
+    post_request: (_worker, environ, { status, headers }) => void [environ.PATH_INFO, status + 1, headers[0]?.[1]],
+    when_ready: async ({ urls }) => void await urls[0],
+  };
+  expect(Object.keys(checkOptions(config, "file"))).toEqual(Object.keys(config));
+  const wrong: Options[] = [
+    // @ts-expect-error: only the configuration file has it.
+    { app: "app.ts" },
+    // @ts-expect-error: neither a number nor "auto".
+    { workers: "2" },
+    // @ts-expect-error: no such level.
+    { loglevel: "warn" },
+    // @ts-expect-error: the only parameter is the worker.
+    { post_fork: (_server: unknown, _worker: unknown) => {} },
+  ];
+  for (const options of wrong.slice(0, 3)) expect(() => checkOptions(options, "serve()")).toThrow(ConfigError);
 });
