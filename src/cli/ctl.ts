@@ -121,7 +121,9 @@ async function ask(
   timeout: number,
 ): Promise<Outcome> {
   if (paths.length === 0) {
-    throw new ControlError("ctl: neither XDG_RUNTIME_DIR nor HOME is set; name the server's socket with --socket PATH");
+    throw new ControlError(
+      "ctl: neither XDG_RUNTIME_DIR nor HOME is set (Deno: --allow-env); name the server's socket with --socket PATH",
+    );
   }
   const tried: string[] = [];
   for (const path of paths) {

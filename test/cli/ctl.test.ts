@@ -206,7 +206,7 @@ WORKER   PID    AGE  REQUEST
     );
     host.env = {};
     expect(await failure("reload")).toBe(
-      "ctl: neither XDG_RUNTIME_DIR nor HOME is set; name the server's socket with --socket PATH",
+      "ctl: neither XDG_RUNTIME_DIR nor HOME is set (Deno: --allow-env); name the server's socket with --socket PATH",
     );
   });
 });

@@ -62,7 +62,8 @@ export class ServerProcess {
     const child = spawn(runtime.program, words, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe", ...fds],
-      env: { ...process.env, ...env },
+      // No control socket in the home of whoever runs the tests; those that want one say where.
+      env: { ...process.env, XDG_RUNTIME_DIR: "/nonexistent/tests", ...env },
     });
     this.#child = child;
     this.pid = child.pid ?? 0;
