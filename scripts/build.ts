@@ -10,7 +10,12 @@ import process from "node:process";
 import { type Package, PACKAGE_DOCUMENTS, readPackage, ROOT } from "./package.ts";
 
 /** JavaScript among the sources; tsc leaves it, and what it declares, where they are. */
-const PLAIN = ["adapters/strip_types.js", "adapters/strip_types.d.ts"] as const;
+const PLAIN = [
+  "adapters/strip_types.js",
+  "adapters/strip_types.d.ts",
+  "adapters/watchdog_thread.js",
+  "adapters/watchdog_thread.d.ts",
+] as const;
 
 /** What a module imports from its own package, in the code and declarations that tsc writes. */
 const RELATIVE = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.\.?\/[^"\n]+?)\.(?:ts|js)"/g;

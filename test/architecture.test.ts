@@ -64,6 +64,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/program.ts": ["node:"],
   "adapters/process_control.ts": ["src/cli/process_control.ts types", "adapters/program.ts", "node:"],
   "adapters/bun_sockets": ["node:", "bun:ffi"],
+  "adapters/watchdog": [
+    "src/runtime/port.ts types",
+    "src/arbiter/messages.ts types",
+    "adapters/shared.ts",
+    "adapters/watchdog_thread.js",
+    "node:",
+  ],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],
