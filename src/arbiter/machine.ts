@@ -169,6 +169,8 @@ export type Event =
   | { readonly type: "retire"; readonly at: number; readonly id: number; readonly reason: string }
   /** It drains on its own account, after a signal. */
   | { readonly type: "draining"; readonly at: number; readonly id: number }
+  /** An operator wants it dead at once. */
+  | { readonly type: "kill"; readonly at: number; readonly id: number }
   | { readonly type: "report"; readonly at: number; readonly id: number; readonly report: StuckReport }
   | {
     readonly type: "exited";
@@ -331,6 +333,10 @@ class Turn {
         return this.#retire(worker, event.reason);
       case "draining":
         return this.#leave(worker);
+      case "kill":
+        this.#kill(worker, "was given up by an operator");
+        if (this.#state.reload?.canary === worker.id) this.#endReload("the new worker was killed by an operator");
+        return;
       case "report":
         return this.#report(worker, event.report);
       case "exited":

@@ -98,7 +98,7 @@ export class Master {
     const { launch } = this.#options;
     await this.#runHook("on_starting");
     const inherited = this.#sockets;
-    this.#sockets = (await this.#bindAll(launch)).sockets;
+    this.#sockets = await this.#bindAll(launch);
     for (const [key, socket] of inherited) if (!this.#sockets.has(key)) socket.close(false);
     this.#stopTicking = this.#options.every(
       TICK,
@@ -139,14 +139,11 @@ export class Master {
     const { events } = this.#options;
     this.#options.onReloading?.();
     let launch: Launch;
-    let fresh: readonly SharedSocket[] = [];
-    const former = this.#sockets;
     try {
       launch = await this.#options.relaunch();
-      const bound = await this.#bindAll(launch);
+      const sockets = await this.#bindAll(launch);
       // Until the reload is done, what is no longer asked for stays bound: the old workers serve on it.
-      this.#sockets = new Map([...former, ...bound.sockets]);
-      fresh = bound.fresh;
+      this.#sockets = new Map([...this.#sockets, ...sockets]);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       events.emit("notice", { level: "error", message: `Reload failed, the workers go on as they are: ${reason}` });
@@ -155,7 +152,7 @@ export class Master {
     await this.#runHook("on_reload");
     const ticket = this.#nextTicket++;
     const done = new Promise<string | null>((resolve) => this.#tickets.set(ticket, resolve));
-    this.#pending.push({ launch, ticket });
+    this.#pending = [...this.#pending, { launch, ticket }];
     this.#handle({
       type: "reload",
       at: now(),
@@ -165,8 +162,7 @@ export class Master {
     });
     const error = await done;
     this.#forgetLaunches();
-    if (error === null) this.#closeUnused();
-    else for (const socket of fresh) this.#closeSocket(socket);
+    this.#closeUnused();
     return this.#reloaded(error);
   }
 
@@ -193,7 +189,7 @@ export class Master {
   kill(pid: number): boolean {
     const worker = this.#find(pid);
     if (worker === undefined) return false;
-    this.#workers.get(worker.id)?.process.kill("SIGKILL");
+    this.#handle({ type: "kill", at: now(), id: worker.id });
     return true;
   }
 
@@ -250,7 +246,7 @@ export class Master {
   // The machine.
 
   /** Launches that the machine has been asked to reload to, oldest first. */
-  readonly #pending: { readonly launch: Launch; readonly ticket: number }[] = [];
+  #pending: readonly { readonly launch: Launch; readonly ticket: number }[] = [];
 
   #handle(event: Event): void {
     this.#queue.push(event);
@@ -309,11 +305,14 @@ export class Master {
       case "reaped":
         void this.#runHook("child_exit", describe(command.worker));
         return;
+      case "reloading":
+        this.#launches.set(command.generation, this.#pending.find(({ ticket }) => ticket === command.tickets.at(-1))!.launch);
+        return;
       case "reloaded":
         for (const ticket of command.tickets) {
           this.#tickets.get(ticket)?.(command.error);
           this.#tickets.delete(ticket);
-          this.#pending.splice(this.#pending.findIndex((one) => one.ticket === ticket), 1);
+          this.#pending = this.#pending.filter((one) => one.ticket !== ticket);
         }
         return;
       case "exit":
@@ -322,7 +321,7 @@ export class Master {
   }
 
   #spawn({ id, generation, maxRequests }: Command & { readonly type: "spawn" }): void {
-    const launch = this.#launchOf(generation);
+    const launch = this.#launches.get(generation)!;
     const record = this.#state.workers.get(id)!;
     void this.#runHook("pre_fork", describe(record));
     const binds = bound(launch, this.#sockets);
@@ -369,24 +368,12 @@ export class Master {
     }
   }
 
-  /** The configuration of a generation; the first worker of a new one takes it from what was asked for. */
-  #launchOf(generation: number): Launch {
-    let launch = this.#launches.get(generation);
-    if (launch === undefined) {
-      const tickets = this.#state.reload?.tickets ?? [];
-      const last = this.#pending.findLast(({ ticket }) => tickets.includes(ticket));
-      launch = last?.launch ?? this.#options.launch;
-      this.#launches.set(generation, launch);
-    }
-    return launch;
-  }
-
   /** Forgets what no worker was started with, and no worker will be. */
   #forgetLaunches(): void {
     const used = new Set([...this.#state.workers.values()].map(({ generation }) => generation));
-    for (const generation of this.#launches.keys()) {
-      if (generation !== this.#state.generation && !used.has(generation)) this.#launches.delete(generation);
-    }
+    used.add(this.#state.generation);
+    if (this.#state.reload !== null) used.add(this.#state.reload.previous.generation);
+    for (const generation of this.#launches.keys()) if (!used.has(generation)) this.#launches.delete(generation);
   }
 
   #timedOut(worker: WorkerRecord, report: StuckReport | null): void {
@@ -408,9 +395,7 @@ export class Master {
 
   // Sockets.
 
-  async #bindAll(
-    launch: Launch,
-  ): Promise<{ readonly sockets: Map<string, SharedSocket>; readonly fresh: readonly SharedSocket[] }> {
+  async #bindAll(launch: Launch): Promise<ReadonlyMap<string, SharedSocket>> {
     const sockets = new Map<string, SharedSocket>();
     const fresh: SharedSocket[] = [];
     const keys = socketKeys(launch.binds);
@@ -429,18 +414,15 @@ export class Master {
       }
       sockets.set(key, socket);
     }
-    return { sockets, fresh };
+    return sockets;
   }
 
-  #closeSocket(socket: SharedSocket): void {
-    this.#sockets = new Map([...this.#sockets].filter(([, one]) => one !== socket));
-    socket.close(true);
-  }
-
-  /** Closes what the configuration in force does not ask for any more. */
+  /** Closes what no configuration asks for any more. */
   #closeUnused(): void {
-    const wanted = new Set(socketKeys(this.launch.binds));
-    for (const [key, socket] of this.#sockets) if (!wanted.has(key)) this.#closeSocket(socket);
+    const launches = [...this.#launches.values(), ...this.#pending.map(({ launch }) => launch)];
+    const wanted = new Set(launches.flatMap(({ binds }) => socketKeys(binds)));
+    for (const [key, socket] of this.#sockets) if (!wanted.has(key)) socket.close(true);
+    this.#sockets = new Map([...this.#sockets].filter(([key]) => wanted.has(key)));
   }
 
   // Small things.
@@ -508,7 +490,7 @@ function poolSettings({ settings, cores }: Launch): PoolSettings {
     maxRequests: settings.max_requests,
     maxRequestsJitter: settings.max_requests_jitter,
     maxWorkerLifetime: settings.max_worker_lifetime * 1000,
-    maxWorkerMemory: settings.max_worker_memory * 1_000_000,
+    maxWorkerMemory: settings.max_worker_memory * 2 ** 20,
     maxRestarts: settings.max_restarts,
     drainDelay: settings.drain_delay * 1000,
   };

@@ -74,6 +74,7 @@ export class Worker {
     this.#options = options;
     this.#settings = options.boot.settings;
     this.server = new Server(options.application, options.runtime, this.#settings, options.events);
+    this.server.multiprocess = true;
     this.server.recorder = options.watchdog;
     this.server.retireAfter = options.boot.maxRequests;
     this.server.onRetire = () => this.retire("max_requests");
@@ -114,7 +115,15 @@ export class Worker {
 
   /** Lets requests finish and connections go for `grace` seconds, then ends the process with 0. */
   drain(grace: number): Promise<void> {
+    // The end of the whole server may follow the end of this worker, and has less time.
+    if (this.#ending !== null) void this.server.drain({ grace });
     return this.#ending ??= this.#listening.then(() => this.server.drain({ grace })).then(() => this.#exit(0));
+  }
+
+  /** After a signal. */
+  quitUntold(): void {
+    this.#tell({ type: "draining" });
+    this.quit(0);
   }
 
   /** Cuts everything, and ends the process. */

@@ -95,7 +95,7 @@ export async function work(
         await finished;
       },
       close: () => {
-        worker.quit(0);
+        worker.quitUntold();
         return finished;
       },
       reopenLogs: () => logs.reopen(),
@@ -118,7 +118,7 @@ export async function work(
         worker.drainUntold();
         await finished;
       },
-      close: () => worker.quit(0),
+      close: () => worker.quitUntold(),
     };
   } catch (error) {
     const failure = explain(error);

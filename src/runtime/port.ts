@@ -129,6 +129,11 @@ export function formatBind(bind: Bind): string {
   return `${bind.host.includes(":") ? `[${bind.host}]` : bind.host}:${bind.port}`;
 }
 
+/** Where a listener is reached. An address that means all addresses stays: it is what was asked for. */
+export function urlOf(bind: Bind, tls: boolean): string {
+  return bind.kind === "tcp" ? `${tls ? "https" : "http"}://${formatBind(bind)}` : formatBind(bind);
+}
+
 // What a master and its workers need of the system. One implementation serves all runtimes (adapters/supervisor.ts).
 
 /** A socket that is bound, and owned by the master: it never accepts on it. It lives until the master closes it. */
@@ -169,16 +174,16 @@ export interface SpawnOptions {
   readonly sockets: readonly SharedSocket[];
 }
 
-/** What a master needs of the system. */
-export interface Supervisor {
-  /**
-   * Binds `bind` for workers to listen on. The path of a stale unix socket is removed first.
-   *
 /** A child cannot be started; the message names the remedy. */
 export class SpawnError extends Error {
   override readonly name = "SpawnError";
 }
 
+/** What a master needs of the system. */
+export interface Supervisor {
+  /**
+   * Binds `bind` for workers to listen on. The path of a stale unix socket is removed first.
+   *
    * @throws {ListenError} when the address cannot be had.
    */
   bind(bind: Bind, options: { readonly backlog: number }): Promise<SharedSocket>;
@@ -216,11 +221,6 @@ export interface Channel {
   onMessage(listener: (message: unknown) => void): void;
   /** The other has gone, even by SIGKILL. */
   onDisconnect(listener: () => void): void;
-  /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
-  socket(index: number): Promise<SharedHandle>;
-}
-
-/** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
 }
 
 /** A worker's way to its master. */
@@ -230,10 +230,10 @@ export interface Parent extends Channel {
    * `new net.Socket({ fd, readable: false, writable: true })`; Deno's threads cannot `fs.writeSync` to it.
    */
   readonly reportTo: number;
-export interface Host {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
+  /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
+  socket(index: number): Promise<SharedHandle>;
+}
+
 /** Watches over the event loop of a worker from a thread of its own, and notes which requests run. */
 export interface Watchdog {
   /** The event loop turned. To be called about once a second. */
@@ -304,6 +304,11 @@ export interface LocalSockets {
   connectLocal(path: string, open: (channel: LocalChannel) => LocalHandler): Promise<void>;
 }
 
+/** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
+export interface Host {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
   readonly pid: number;
   /** True when standard error is a terminal. */
   readonly isTty: boolean;

@@ -44,7 +44,7 @@ onEachRuntime("tricorn", (runtime) => {
       [["serve", FAULTS, "--bnd", "x"], 2, /^tricorn: unknown flag "--bnd"; did you mean "--bind"\?\n$/],
       [["serve", FAULTS, "--certfile", "/nowhere"], 2, /^tricorn: certfile .*\n$/],
       [["serve", "absent.ts"], 3, /^tricorn: cannot load "absent\.ts": there is no file .*\n$/],
-      [["serve", `${FAULTS}:app`], 3, /^tricorn: cannot load .* the module has no export "app"; it has application\n$/],
+      [["serve", `${FAULTS}:app`], 4, /^tricorn: cannot load .* the module has no export "app"; it has application\n$/],
       [["serve", FAULTS, "-b", taken], 1, /^tricorn: cannot listen on .*; stop what listens there, or .* --bind\n$/],
     ];
     for (const [words, code, message] of cases) {

@@ -17,6 +17,8 @@ export interface ServerOptions extends Options {
   /** More permissions for Deno. */
   readonly permissions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** More words of the command line. */
+  readonly words?: readonly string[];
 }
 
 const running = new Set<ChildProcess>();
@@ -50,13 +52,14 @@ export class ServerProcess {
   readonly #binds: number;
 
   constructor(runtime: TestRuntime, options: ServerOptions) {
-    const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, ...settings } = options;
+    const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, words: more = [], ...settings } = options;
     const words = [
       ...runtime.words(permissions),
       "adapters/bin.ts",
       "serve",
       app,
       ...flags({ bind: "127.0.0.1:0", ...settings }),
+      ...more,
     ];
     this.#binds = [settings.bind ?? []].flat().length || 1;
     const child = spawn(runtime.program, words, {
