@@ -28,16 +28,20 @@ export function startDaemon(supervisor: Supervisor, host: CommandHost): Promise<
   });
 }
 
-/** The daemon's end. */
+/** The daemon's end. Each promise settles when the process in the terminal has heard it, and has ended. */
 export class Daemon {
   readonly #launcher: Channel;
+  readonly #alone: Promise<void>;
   #told = false;
 
   /** `quit` is called when the process in the terminal ends before this one serves: somebody has pressed Ctrl-C. */
   constructor(launcher: Channel, quit: () => void) {
     this.#launcher = launcher;
-    launcher.onDisconnect(() => {
-      if (!this.#told) quit();
+    this.#alone = new Promise((resolve) => {
+      launcher.onDisconnect(() => {
+        if (!this.#told) quit();
+        resolve();
+      });
     });
   }
 
@@ -56,5 +60,7 @@ export class Daemon {
     if (this.#told) return;
     this.#told = true;
     await this.#launcher.send(message);
+    // That it was sent does not mean, on Deno, that it arrives when this process exits next.
+    await this.#alone;
   }
 }

@@ -87,7 +87,8 @@ function explain(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   if (code === "EPERM") return "not permitted; only root may, so start Tricorn as root or leave it out";
   if (name === "NotCapable") {
-    return `${reasonOf(error)} (--allow-sys=uid,gid,setuid,setgid, and --allow-read=/etc for names)`;
+    // Its names for setuid and setgid are none that --allow-sys takes.
+    return "Deno may not; add --allow-sys, and for names --allow-read=/etc/passwd,/etc/group";
   }
   return reasonOf(error);
 }

@@ -12,13 +12,14 @@ const INTERVAL = 1000;
 
 /**
  * Calls `onChange` with those of `paths` that have changed. A file that appears has changed, unless it is as it was before
- * it was removed; one that disappears, or may not be looked at, has not. Returns what ends it.
+ * it was removed; one that disappears, or may not be looked at, has not. Resolves when all have been looked at once, with
+ * what ends it.
  */
-export function watchFiles(
+export async function watchFiles(
   paths: readonly string[],
   onChange: (changed: readonly string[]) => void,
   system: WatchSystem,
-): () => void {
+): Promise<() => void> {
   const known = new Map<string, string | null>();
   let stopped = false;
   let looking = false;
@@ -39,7 +40,7 @@ export function watchFiles(
     looking = false;
     if (changed.length > 0 && !stopped) onChange(changed);
   };
-  void look();
+  await look();
   const end = system.every(INTERVAL, () => void look());
   return () => {
     stopped = true;

@@ -1,6 +1,7 @@
 // A process for process_control.test.ts: does one thing with the parts around a server, and says what came of it, a line of
 // JSON each; then it waits to be looked at, until its standard input ends.
 
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { processControl as control } from "../../adapters/process_control.ts";
 import { Daemon, startDaemon } from "../../src/cli/daemon.ts";
@@ -46,7 +47,7 @@ const COMMANDS: Readonly<Record<string, () => unknown>> = {
   /** mask, path */
   umask() {
     applyUmask(Number(words[0]), control);
-    control.replaceFile(words[1]!, "");
+    writeFileSync(words[1]!, "");
     return process.umask();
   },
 
@@ -78,8 +79,8 @@ const COMMANDS: Readonly<Record<string, () => unknown>> = {
   },
 
   /** path */
-  watch() {
-    watchFiles(words, (changed) => say(changed), { stamp: control.stamp, every });
+  async watch() {
+    await watchFiles(words, (changed) => say(changed), { stamp: control.stamp, every });
     return "watching";
   },
 
