@@ -508,7 +508,10 @@ const TABLE = {
     type: "boolean",
     default: false,
     flags: ["-D", "--daemon"],
-    doc: `Goes to the background. Leave it out under a supervisor (systemd, Docker).`,
+    doc:
+      `Goes to the background. The command waits until the server serves, or prints why it cannot and has its exit code.
+      The server's standard streams are /dev/null then, so give \`errorlog\` a file. Leave it out under a supervisor
+      (systemd, Docker).`,
   },
   user: {
     section: "Process",
@@ -517,7 +520,9 @@ const TABLE = {
     flags: ["-u", "--user"],
     meta: "USER",
     needsWorkers: true,
-    doc: `The user, by name or number, that the workers run as. The master stays what it is.`,
+    doc: `The user, by name (in /etc/passwd) or number, that the workers run as; only root can change to another. The
+      master stays what it is. Deno needs \`--allow-sys\`, and has to be started without further groups
+      (\`setpriv --clear-groups\`), which it cannot leave.`,
   },
   group: {
     section: "Process",
@@ -526,7 +531,9 @@ const TABLE = {
     flags: ["-g", "--group"],
     meta: "GROUP",
     needsWorkers: true,
-    doc: `The group, by name or number, that the workers run as.`,
+    doc:
+      `The group, by name (in /etc/group) or number, that the workers run as. When it is not given, the user's own; in
+      Gunicorn it stays the master's.`,
   },
   initgroups: {
     section: "Process",
@@ -534,7 +541,7 @@ const TABLE = {
     default: false,
     flags: ["--initgroups"],
     needsWorkers: true,
-    doc: `The workers are in all groups of \`user\`, not in \`group\` alone. Needs \`user\`.`,
+    doc: `The workers are in all groups of \`user\`, not in \`group\` alone. Needs \`user\`. Deno cannot.`,
   },
   umask: {
     section: "Process",
@@ -559,7 +566,9 @@ const TABLE = {
     default: null,
     flags: ["-n", "--name"],
     meta: "NAME",
-    doc: `The name of the process in \`ps\` and \`top\`. When it is not given, it is left alone.`,
+    doc:
+      `The name of the process in \`ps\` and \`top\`: \`tricorn: master [NAME]\`. When it is not given, the command line is
+      left alone. Bun has no way to set it; Node cuts it to the length of the command line.`,
   },
   control_socket: {
     section: "Process",
