@@ -124,9 +124,9 @@ export function isSocket(fd: number): boolean {
 }
 
 /** Another descriptor of the same socket, which a listener may close. */
-export function duplicate(fd: number): number | null {
+export function duplicate(fd: number): { readonly fd: number } | null {
   const copy = libc().dup(fd);
-  return copy < 0 ? null : copy;
+  return copy < 0 ? null : { fd: copy };
 }
 
 export function close(fd: number): void {

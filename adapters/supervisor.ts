@@ -2,9 +2,9 @@
 // started again, and what both sides say to each other. No policy: when a worker is started or killed is decided in
 // src/arbiter.
 //
-// Node and Deno: a bound handle of node:net is sent over the channel, again each time that a worker asks for it. Bun has
-// no such handle: a child inherits descriptors (bun_sockets.ts). Either way the master's end keeps the socket and its
-// queue alive while no worker accepts.
+// On Node a bound handle of node:net is sent over the channel, again each time that a worker asks for it. On Deno and Bun
+// a child inherits descriptors: Deno loses a handle whose message comes right behind another one (2.9.6), and Bun has no
+// such handles (bun_sockets.ts). Either way the master's end keeps the socket and its queue alive while no worker accepts.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
@@ -31,24 +31,21 @@ import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shar
 const REPORTS = 4;
 const FIRST_SOCKET = 5;
 
-/** What a child is, told by the environment. A child of its own must not take itself for one. */
+/** What a child is, and how many sockets it inherits: `worker:2`. A child of its own must not take itself for one. */
 const ROLE = "TRICORN_WORKER";
 type Role = "worker" | "master" | "daemon";
-const NUMBERS: Readonly<Record<Role, string>> = { master: "0", worker: "1", daemon: "2" };
 
-/** What goes over the channel: `[what the arbiter says]`, or the index of a socket, which is asked for and sent alike. */
+/** What goes over the channel: `[what the arbiter says]`, or the index of a socket that is asked for or sent (Node). */
 type Envelope = readonly [message: unknown] | number;
 
 /** The part of the runtimes' own handles that is used; node:net listens on one, and node:child_process sends one. */
 interface RawHandle {
-  readonly constructor: new (kind: number) => RawHandle;
   /** Node only; Deno's has -1 or none. */
   readonly fd?: number;
   /** Deno only: a duplicate, made by each call. */
   fdForIpc?(): number;
   /** An error number, negative, when that is not 0; `out` is filled else. */
   getsockname?(out: { address?: string; port?: number }): number;
-  open(fd: number): number;
   close(): void;
 }
 
@@ -92,7 +89,13 @@ class BoundSocket implements SharedSocket {
     const { handle } = this.#inside;
     if (handle.fdForIpc === undefined) return { fd: handle.fd!, release() {} };
     const fd = handle.fdForIpc();
-    return { fd, release: () => open(handle.constructor, fd)?.close() };
+    return {
+      fd,
+      release() {
+        const lent = createHandle!(null, 0, -1, fd);
+        if (typeof lent !== "number") lent.close();
+      },
+    };
   }
 
   close(unlink: boolean): void {
@@ -106,13 +109,6 @@ class BoundSocket implements SharedSocket {
     if ("handle" in this.#inside) this.#inside.handle.close();
     else onBun!.close(this.#inside.fd);
   }
-}
-
-/** `fd` as a handle of this kind. */
-function open(kind: RawHandle["constructor"], fd: number): RawHandle | null {
-  // 1: a server's.
-  const handle = new kind(1);
-  return handle.open(fd) === 0 ? handle : null;
 }
 
 async function bindSocket(bind: Bind): Promise<SharedSocket> {
@@ -197,10 +193,26 @@ function adopt(bind: Bind, fd: number): SharedSocket {
   if (onBun !== null) {
     if (onBun.isSocket(fd)) return new BoundSocket(bind, { fd });
   } else {
+    // Deno must not close it: a child whose channel gets a number below 5 in the master cannot use it (2.9.6).
     const handle = createHandle!(null, 0, -1, fd);
     if (typeof handle !== "number") return new BoundSocket(bind, { handle });
   }
   throw new ListenError("EOTHER", bind, "the file descriptor is no socket, or none was inherited");
+}
+
+// Deno's handles of descriptors.
+
+/** Another handle of the same socket. A number is an error's. */
+function copy(handle: RawHandle | number | undefined): RawHandle | number {
+  return typeof handle === "object" ? createHandle!(null, 0, -1, handle.fdForIpc!()) : -1;
+}
+
+/** Takes `fd` over. A copy is not passed on to all children of the application, which would keep the address for themselves. */
+function moved(fd: number): RawHandle | number {
+  const handle = createHandle!(null, 0, -1, fd);
+  const moved = copy(handle);
+  if (typeof handle !== "number") handle.close();
+  return moved;
 }
 
 // The program, started again.
@@ -222,10 +234,10 @@ function checkPermissions(): void {
 function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   checkPermissions();
   const own = sockets as readonly BoundSocket[];
-  const sent = role === "worker" && onBun === null;
+  const sent = role === "worker" && onBun === null && deno === undefined;
   const lent = sent ? [] : own.map((socket) => socket.lend());
   const variables: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: NUMBERS[role] })) {
+  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${lent.length}` })) {
     if (typeof value === "string") variables[name] = value;
   }
   const output = role === "daemon" ? "ignore" : "inherit";
@@ -345,44 +357,49 @@ function tell(envelope: Envelope): Promise<void> {
 
 class ToMaster extends ToStarter implements Parent {
   readonly reportTo = REPORTS;
-  readonly #asked: Map<number, ((handle: unknown) => void)[]>;
+  readonly #take: (index: number) => SharedInside | null | Promise<SharedInside | null>;
 
-  constructor() {
+  constructor(inherited: number) {
     const asked = new Map<number, ((handle: unknown) => void)[]>();
     super((index, handle) => asked.get(index)?.shift()?.(handle));
-    this.#asked = asked;
+    if (onBun !== null) {
+      this.#take = (index) => onBun.duplicate(FIRST_SOCKET + index);
+    } else if (deno !== undefined) {
+      const handles = Array.from({ length: inherited }, (_, index) => moved(FIRST_SOCKET + index));
+      this.#take = (index) => inside(copy(handles[index]));
+    } else {
+      this.#take = async (index) =>
+        inside(
+          await new Promise((resolve) => {
+            asked.set(index, [...asked.get(index) ?? [], resolve]);
+            void tell(index);
+          }),
+        );
+    }
   }
 
   async socket(index: number): Promise<SharedHandle> {
-    if (onBun !== null) {
-      const fd = onBun.duplicate(FIRST_SOCKET + index);
-      if (fd !== null) return wrapShared({ fd });
-    } else {
-      const handle = await new Promise((resolve) => {
-        this.#asked.set(index, [...this.#asked.get(index) ?? [], resolve]);
-        void tell(index);
-      });
-      if (handle) return wrapShared({ handle });
-    }
+    const taken = await this.#take(index);
+    if (taken !== null) return wrapShared(taken);
     throw new Error(`the master's socket ${index} cannot be had: too many open files, or there is no such socket`);
   }
 }
 
-/** What this process was started as by another Tricorn, or null. Forgets it, for the sake of this process's children. */
-function takeRole(): Role | null {
-  if (deno !== undefined && deno.permissions.querySync({ name: "env", variable: ROLE }).state !== "granted") {
-    return null;
-  }
-  const number = process.env[ROLE];
+const inside = (handle: unknown): SharedInside | null => handle instanceof Object ? { handle } : null;
+
+/** What this process was started as by another Tricorn. Forgets it, for the sake of this process's children. */
+function takeRole(): readonly [role: string, sockets: number] {
+  const denied = deno?.permissions.querySync({ name: "env", variable: ROLE }).state;
+  if ((denied ?? "granted") !== "granted") return ["", 0];
+  const [role = "", sockets] = (process.env[ROLE] ?? "").split(":");
   delete process.env[ROLE];
-  if (typeof process.send !== "function") return null;
-  return (Object.keys(NUMBERS) as Role[]).find((role) => NUMBERS[role] === number) ?? null;
+  return typeof process.send === "function" ? [role, Number(sockets)] : ["", 0];
 }
 
-const role = takeRole();
+const [role, inherited] = takeRole();
 
 /** The way to the master, in a worker. */
-export const parent: Parent | null = role === "worker" ? new ToMaster() : null;
+export const parent: Parent | null = role === "worker" ? new ToMaster(inherited) : null;
 
 /** The way to the master that this one replaces. */
 export const formerMaster: Channel | null = role === "master" ? new ToStarter(() => {}) : null;
