@@ -1,6 +1,7 @@
 // What the commands run in: this process, this runtime, and the master that started it, if one did.
 
 import type { Context } from "../src/cli/run.ts";
+import { processControl } from "./process_control.ts";
 import { processHost } from "./process.ts";
 import { runtime } from "./runtime.ts";
 
@@ -14,5 +15,7 @@ export const context: Context = {
   supervisor: async () => (await import("./supervisor.ts")).supervisor,
   parent: family?.parent ?? null,
   formerMaster: family?.formerMaster ?? null,
+  launcher: family?.launcher ?? null,
+  control: processControl,
   startWatchdog: async (options) => (await import("./watchdog.ts")).startWatchdog(options),
 };

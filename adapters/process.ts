@@ -56,6 +56,7 @@ export const processHost: CommandHost = {
     },
   },
   availableCores: () => availableParallelism(),
+  resolve: (file) => path.resolve(process.cwd(), file),
   chdir: (directory) => process.chdir(directory),
   canReadEnv,
   exit: (code) => process.exit(code),

@@ -35,8 +35,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/bridges/": ["src/esgi/"],
   "src/server/": ["src/esgi/", "src/http1/", "src/gateway_protocols/", "src/observe/", "src/runtime/port.ts types"],
   "src/dev/": ["src/esgi/", "src/observe/", "src/runtime/port.ts types"],
-  "src/arbiter/": ["src/config/", "src/observe/", "src/runtime/port.ts types"],
-  "src/arbiter/worker.ts": ["src/config/", "src/observe/", "src/runtime/port.ts types", "src/server/"],
+  "src/arbiter/": ["src/config/", "src/observe/", "src/runtime/port.ts"],
+  "src/arbiter/worker.ts": ["src/config/", "src/esgi/ types", "src/observe/", "src/runtime/port.ts", "src/server/"],
   "src/cli/": ["src/"],
   // Node, Deno and Bun never see each other, and only what the port is made of.
   "adapters/node.ts": ["src/runtime/port.ts types", "src/esgi/ types", "adapters/shared.ts", "node:"],
@@ -74,7 +74,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],
-  "adapters/bin.ts": ["src/cli/main.ts", "adapters/runtime.ts", "adapters/process.ts"],
+  "adapters/bin.ts": ["src/cli/main.ts", "adapters/context.ts"],
+  "adapters/context.ts": ["src/cli/run.ts types", "adapters/"],
   "adapters/runtime.ts": ["src/runtime/port.ts", "adapters/"],
 };
 

@@ -24,6 +24,15 @@ import {
 import { isOwn, type Launch } from "./launch.ts";
 import type { FromWorker, InFlight, StuckReport, ToWorker } from "./messages.ts";
 
+/** The variable by which a master tells the next one of its sockets, in JSON. */
+export const INHERITED = "TRICORN_SOCKETS";
+
+/** A socket that goes from master to master. `key`: which address of the configuration it is ({@link socketKeys}). */
+export interface InheritedSocket {
+  readonly key: string;
+  readonly bind: Bind;
+}
+
 export interface MasterOptions {
   readonly launch: Launch;
   /** Reads the configuration again. Rejects with what is wrong with it. */
@@ -208,7 +217,7 @@ export class Master {
    * Starts a new master on the same sockets; when it serves, this one drains and ends. Resolves with null then, or with
    * why this one goes on.
    */
-  async upgrade(env: Readonly<Record<string, string>>): Promise<string | null> {
+  async upgrade(env: Readonly<Record<string, string | null>>): Promise<string | null> {
     if (this.#upgrade !== null) return "a new master is being started already";
     if (this.#state.phase !== "running") return "the server is stopping";
     await this.#runHook("pre_exec");
@@ -216,7 +225,10 @@ export class Master {
     let child: ChildProcessHandle;
     try {
       child = this.#options.supervisor.spawnMaster({
-        env: { ...env, TRICORN_SOCKETS: JSON.stringify(sockets.map(([key, { bind }]) => ({ key, bind }))) },
+        env: {
+          ...env,
+          [INHERITED]: JSON.stringify(sockets.map(([key, { bind }]): InheritedSocket => ({ key, bind }))),
+        },
         sockets: sockets.map(([, socket]) => socket),
       });
     } catch (error) {
@@ -306,7 +318,10 @@ export class Master {
         void this.#runHook("child_exit", describe(command.worker));
         return;
       case "reloading":
-        this.#launches.set(command.generation, this.#pending.find(({ ticket }) => ticket === command.tickets.at(-1))!.launch);
+        this.#launches.set(
+          command.generation,
+          this.#pending.find(({ ticket }) => ticket === command.tickets.at(-1))!.launch,
+        );
         return;
       case "reloaded":
         for (const ticket of command.tickets) {

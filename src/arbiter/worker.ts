@@ -37,6 +37,8 @@ export interface WorkerOptions {
 
 /** Milliseconds between two heartbeats. */
 const HEARTBEAT = 1000;
+/** Seconds that a worker without a master has for its requests, where graceful_timeout is no limit. */
+const ORPHAN = 30;
 /** Requests in flight that a heartbeat names. */
 const OLDEST = 10;
 
@@ -88,6 +90,8 @@ export class Worker {
     parent.onDisconnect(() => {
       this.#notice("warning", "The master has gone: the worker ends");
       void this.drain(0);
+      // Nobody is left to end what does not end, and graceful_timeout may be no limit.
+      setTimeout(() => this.quit(1), ((this.#settings.graceful_timeout || ORPHAN) + 1) * 1000);
     });
     this.#beatAt = performance.now();
     runtime.every(HEARTBEAT, () => this.#beat());

@@ -2,15 +2,18 @@
 
 import { ConfigError } from "../config/error.ts";
 import { describeError, escapeBlock, escapeLine } from "../observe/text.ts";
-import { ListenError } from "../runtime/port.ts";
+import { ListenError, SpawnError } from "../runtime/port.ts";
 import { ControlError } from "./ctl.ts";
 import { BindError, explainListenError } from "./listen.ts";
 import { LoadError } from "./load.ts";
+import { ProcessError } from "./process_control.ts";
 
 /** Exit codes, Gunicorn's where it has one; 0 is a server that was stopped, or a command that is done. */
 export const EXIT = {
   /** An address cannot be listened on, or another server runs. */
   bind: 1,
+  /** The process cannot be what the settings ask for: a pidfile, a user; or Deno may not start workers. */
+  process: 1,
   bug: 1,
   /** `tricorn ctl`: nobody answers, or the server could not do it. */
   control: 1,
@@ -43,6 +46,9 @@ export function explain(error: unknown): Failure {
     return { code: EXIT.bind, message: escapeLine(explainListenError(error)), detail: null };
   }
   if (error instanceof ControlError) return { code: EXIT.control, message: escapeLine(error.message), detail: null };
+  if (error instanceof ProcessError || error instanceof SpawnError) {
+    return { code: EXIT.process, message: escapeLine(error.message), detail: null };
+  }
   if (error instanceof BindError) return { code: EXIT.bind, message: escapeLine(error.message), detail: null };
   return { code: EXIT.bug, message: "this is a bug, please report it:", detail: describeError(error) };
 }

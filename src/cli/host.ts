@@ -8,6 +8,8 @@ export interface CommandHost extends Host {
   readonly usage: Usage;
   /** The processors that this process may use: what the cgroup gives, at least 1. */
   availableCores(): number;
+  /** `path` as an absolute one, from the working directory. */
+  resolve(path: string): string;
   /** Changes the working directory, and `cwd` with it. Throws what the system says. */
   chdir(path: string): void;
   /** True when the environment may be read; Deno asks for `--allow-env`. What may not be read is undefined in `env`. */

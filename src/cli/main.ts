@@ -4,6 +4,7 @@ import { ConfigError, quote } from "../config/error.ts";
 import { didYouMean } from "../config/nearest.ts";
 import { ctl } from "./ctl.ts";
 import { help } from "./help.ts";
+import { Daemon } from "./daemon.ts";
 import { explain, failureText } from "./failure.ts";
 import type { Context } from "./run.ts";
 import { serve } from "./serve.ts";
@@ -31,7 +32,9 @@ export async function main(context: Context): Promise<void> {
     await command(words, context);
   } catch (error) {
     const failure = explain(error);
-    host.stderr(`tricorn: ${failureText(failure)}`);
+    const text = `tricorn: ${failureText(failure)}`;
+    host.stderr(text);
+    if (context.launcher !== null) await new Daemon(context.launcher, () => {}).failed(failure.code, text);
     host.exit(failure.code);
   }
 }

@@ -3,17 +3,22 @@
 import type { Launch } from "../arbiter/launch.ts";
 import { openControl } from "../arbiter/control.ts";
 import { Master } from "../arbiter/master.ts";
+import { quote } from "../config/error.ts";
 import { parseBind } from "../config/bind.ts";
 import type { SettingName, Settings } from "../config/settings.ts";
 import { EventBus } from "../observe/events.ts";
 import { type Bind, ListenError, type LocalListener, type SharedSocket, type Supervisor } from "../runtime/port.ts";
 import { type Admin, type AdminStatus, startAdmin } from "./admin.ts";
 import { controlTarget } from "./control_target.ts";
-import { BindError, explainListenError } from "./listen.ts";
+import { attempt } from "./attempt.ts";
+import { resolveIdentity } from "./identity.ts";
+import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import type { Context, RunningServer } from "./run.ts";
+import { inheritedSockets, Service } from "./service.ts";
 import { obeySignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
+import { watchFiles } from "./watch_files.ts";
 
 /** What a master starts its workers with. */
 export interface PoolConfiguration {
@@ -41,6 +46,10 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   const logs = openLogs(settings, events, host);
   const notice = (message: string): void => events.emit("notice", { level: "info", message });
   const supervisor = await context.supervisor();
+  // Said before anything is bound, not by each worker that cannot boot.
+  readListenOptions(settings, host);
+  const identity = resolveIdentity(settings, context.control);
+  const service = new Service("master", settings, context, events, () => void stop(false));
   let serving!: () => void;
   const served = new Promise<void>((resolve) => {
     serving = resolve;
@@ -49,21 +58,28 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   let current: PoolConfiguration = configuration;
   let next: PoolConfiguration = configuration;
   const master = new Master({
-    launch: launchOf(configuration, context),
+    launch: launchOf(configuration, service, context),
     relaunch: async () => {
       next = await configuration.reconfigure();
-      return launchOf(next, context);
+      return launchOf(next, service, context);
     },
+    onReloading: () => service.reloading(),
     onReloaded: (error) => {
       if (error === null) current = next;
+      void watch();
+      service.serving(error === null ? serves() : `${serves()}; the last reload failed: ${error}`);
+    },
+    onStopping: () => {
+      if (!leaving) service.stopping();
     },
     supervisor: patient(supervisor, notice),
     events,
     pid: host.pid,
     every: (milliseconds, callback) => runtime.every(milliseconds, callback),
-    inherited: inheritedSockets(supervisor, context),
+    inherited: adoptSockets(supervisor, context),
     onServing: () => {
       for (const url of master.urls) notice(`Listening at: ${url}`);
+      service.serving(serves());
       serving();
     },
     // Not before: the former master's workers go, and these have to carry all of the load.
@@ -86,6 +102,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     notice("Shutting down");
     open.control?.close();
     open.admin?.close();
+    unwatch();
+    service.leave();
     logs.close();
     if (code !== 0 || leaving) host.exit(code);
   });
@@ -95,12 +113,44 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   };
   const reopen = (): void => {
     logs.reopen();
+    own();
     master.reopen();
+  };
+  /** Gives the workers' user what they have to open again: the logs. */
+  const own = (): void => {
+    if (identity === null) return;
+    for (const path of [settings.errorlog, settings.accesslog]) {
+      if (path === null || path === "-") continue;
+      attempt(
+        `cannot give ${quote(path)} to the workers' user`,
+        () => context.control.chown(host.resolve(path), identity.uid, identity.gid),
+      );
+    }
+  };
+  const serves = (): string => `${master.state.target} workers, listening at ${master.urls.join(", ")}`;
+  let unwatch = (): void => {};
+  /** A changed certificate is a reload, too: it is the way that loses nothing, and the same on all runtimes. */
+  const watch = async (): Promise<void> => {
+    unwatch();
+    unwatch = (): void => {};
+    const { touch_reload, certfile, keyfile, ca_certs } = master.launch.settings;
+    const paths = [touch_reload, certfile, keyfile, ca_certs].flatMap((path) =>
+      path === null ? [] : host.resolve(path)
+    );
+    if (paths.length === 0) return;
+    const system = {
+      stamp: (path: string) => context.control.stamp(path),
+      every: (milliseconds: number, callback: () => void) => runtime.every(milliseconds, callback),
+    };
+    unwatch = await watchFiles(paths, (changed) => {
+      notice(`Changed: ${changed.join(", ")}`);
+      void reload();
+    }, system);
   };
   const upgrade = async (): Promise<void> => {
     const problem = host.pid === 1
       ? "this is process 1 of a container, whose end is the container's end; reload instead (SIGHUP)"
-      : await master.upgrade({});
+      : await master.upgrade({ WATCHDOG_PID: null });
     if (problem !== null) events.emit("notice", { level: "error", message: `Upgrade refused: ${problem}` });
   };
   const reload = (): Promise<string | null> => {
@@ -136,10 +186,13 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       // A former master answers them until this one serves.
       if (context.formerMaster === null) await starting;
     }
+    own();
     await master.start();
+    await watch();
   } catch (error) {
     forget();
     open.admin?.close();
+    service.leave();
     logs.close();
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     throw error;
@@ -193,8 +246,12 @@ function statusOf(master: Master): AdminStatus {
   return { live: phase !== "stopped", ready: master.ready, reason: phase === "running" ? "no worker is ready" : phase };
 }
 
-function launchOf({ settings, extra }: PoolConfiguration, { host }: Context): Launch {
-  return { settings, extra, binds: settings.bind.map(parseBind), env: {}, cores: host.availableCores() };
+function launchOf({ settings, extra }: PoolConfiguration, service: Service, { host }: Context): Launch {
+  const env = Object.fromEntries(settings.raw_env.map((pair) => {
+    const end = pair.indexOf("=");
+    return [pair.slice(0, end), pair.slice(end + 1)];
+  }));
+  return { settings, extra, binds: service.binds(settings), env, cores: host.availableCores() };
 }
 
 /** Tries an address that is in use again, while its last owner may be leaving. */
@@ -214,9 +271,7 @@ function patient(supervisor: Supervisor, notice: (message: string) => void): Sup
 }
 
 /** The sockets of the master before this one (SIGUSR2). */
-function inheritedSockets(supervisor: Supervisor, { host }: Context): ReadonlyMap<string, SharedSocket> {
-  const text = host.env.TRICORN_SOCKETS;
-  if (text === undefined) return new Map();
-  const told = JSON.parse(text) as readonly { readonly key: string; readonly bind: Bind }[];
+function adoptSockets(supervisor: Supervisor, context: Context): ReadonlyMap<string, SharedSocket> {
+  const told = inheritedSockets(context) ?? [];
   return new Map(told.map(({ key, bind }, index) => [key, supervisor.adopt(bind, supervisor.firstSocket + index)]));
 }

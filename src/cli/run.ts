@@ -13,6 +13,7 @@ import { hooksOf } from "./hooks.ts";
 import type { CommandHost } from "./host.ts";
 import { LoadError } from "./load.ts";
 import { supervise } from "./master.ts";
+import type { ProcessControl } from "./process_control.ts";
 import { serveAlone } from "./single.ts";
 import { work } from "./worker.ts";
 
@@ -38,6 +39,9 @@ export interface Context {
   readonly parent: Parent | null;
   /** The master that this one replaces (SIGUSR2); null when there is none. */
   readonly formerMaster: Channel | null;
+  /** The process in the terminal that waits for this one, a daemon; null when there is none. */
+  readonly launcher: Channel | null;
+  readonly control: ProcessControl;
   readonly startWatchdog: (options: WatchdogOptions) => Promise<Watchdog>;
 }
 

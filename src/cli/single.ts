@@ -2,16 +2,20 @@
 
 import { parseBind } from "../config/bind.ts";
 import { ConfigError } from "../config/error.ts";
+import type { WorkerInfo } from "../config/hooks.ts";
 import { SETTING_VARIABLES, type Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
 import { EventBus } from "../observe/events.ts";
 import { ListenError, urlOf } from "../runtime/port.ts";
 import { Server } from "../server/server.ts";
 import { reasonOf } from "./attempt.ts";
-import { observeRequests } from "./hooks.ts";
+import { callHook, observeRequests } from "./hooks.ts";
+import { type Admin, Readiness, startAdmin } from "./admin.ts";
+import { applyRawEnv } from "./environment.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import type { Context, RunningServer } from "./run.ts";
+import { Service } from "./service.ts";
 import { obeySignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
@@ -22,23 +26,32 @@ export async function serveAlone(
   context: Context,
 ): Promise<RunningServer> {
   const { host, runtime } = context;
-  const binds = settings.bind.map(parseBind);
   const listenOptions = readListenOptions(settings, host);
   const events = new EventBus();
   const logs = openLogs(settings, events, host);
+  applyRawEnv(settings.raw_env, host.env, context.control);
+  const service = new Service("server", settings, context, events, () => running.close());
+  const readiness = new Readiness();
   const notice = (message: string): void => events.emit("notice", { level: "info", message });
   const born = performance.now();
-  observeRequests(events, settings, () => ({ id: 0, pid: host.pid, age: (performance.now() - born) / 1000 }));
+  const info = (): WorkerInfo => ({ id: 0, pid: host.pid, age: (performance.now() - born) / 1000 });
+  observeRequests(events, settings, info);
 
   const server = new Server(application, runtime, settings, events);
   const urls: string[] = [];
+  let admin: Admin | null = null;
   try {
-    for (const bind of binds) {
+    if (settings.admin_bind !== null) {
+      admin = await startAdmin(runtime, parseBind(settings.admin_bind), () => readiness.status());
+    }
+    for (const bind of service.binds(settings)) {
       const listener = await server.listen(bind, listenOptions);
       urls.push(urlOf(listener.bind, listenOptions.tls !== undefined));
     }
   } catch (error) {
     server.close();
+    admin?.close();
+    service.leave();
     logs.close();
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     // What else can be wrong is in the files: the runtime reads them only now.
@@ -57,33 +70,58 @@ export async function serveAlone(
     ended = true;
     forget();
     notice("Shutting down");
-    logs.close();
-    finish();
+    admin?.close();
+    service.leave();
+    const close = (): void => {
+      logs.close();
+      finish();
+    };
+    // At once where nothing has to be waited for: the process may exit next.
+    if (settings.worker_exit === null) close();
+    else void callHook(events, settings, "worker_exit", info()).then(close);
+  };
+  const leave = async (): Promise<void> => {
+    service.stopping();
+    await readiness.leave(settings.drain_delay);
+    if (!ended) await server.drain();
+    end();
   };
   const running: RunningServer = {
     urls,
     finished,
-    drain: () => draining ??= server.drain().then(end),
+    drain: () => draining ??= leave().then(() => finished),
     close: () => {
       if (ended) return;
       server.close();
       end();
+      readiness.skip();
     },
+  };
+  const interrupted = (signal: string): void => {
+    if (signal !== "SIGTERM") void callHook(events, settings, "worker_int", info());
   };
   const forget = settings.handle_signals
     ? obeySignals(host, "single", {
       drain: () => running.drain(),
-      close: () => running.close(),
+      close: () => {
+        running.close();
+        return settings.worker_exit === null ? undefined : finished;
+      },
       reopenLogs: () => logs.reopen(),
       notice,
       uncaught: (error) =>
         events.emit("fault", { error, message: "Uncaught error outside of a request", environ: null }),
+      actions: { drain: interrupted, quit: interrupted },
     })
     : () => {};
+  await callHook(events, settings, "post_worker_init", info());
   // Said only now, so that an address that cannot be had is the only line, and whoever waits for these may send signals.
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
   const denied = SETTING_VARIABLES.filter((variable) => !host.canReadEnv(variable));
   if (denied.length > 0) notice(`Without --allow-env, these are not read from the environment: ${denied.join(", ")}`);
+  if (admin !== null) notice(`Probes at: ${admin.url}/livez and ${admin.url}/readyz`);
   for (const url of urls) notice(`Listening at: ${url}`);
+  readiness.serving();
+  service.serving(`Listening at ${urls.join(", ")}`);
   return running;
 }

@@ -7,6 +7,8 @@ import type { Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
 import { EventBus } from "../observe/events.ts";
 import { type Parent, urlOf } from "../runtime/port.ts";
+import { applyTitle } from "./environment.ts";
+import { dropPrivileges } from "./identity.ts";
 import { explain, failureText } from "./failure.ts";
 import { callHook, observeRequests } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
@@ -57,6 +59,8 @@ export async function work(
     const notice = (message: string): void => events.emit("notice", { level: "info", message });
     // The key may be readable for the master's user only.
     const listenOptions = readListenOptions(settings, host);
+    applyTitle("worker", settings.proc_name, context.control);
+    dropPrivileges(settings, context.control);
     await callHook(events, settings, "post_fork", info());
     notice(`Booting worker with pid: ${host.pid}`);
     const application = await load(boot);
@@ -64,6 +68,7 @@ export async function work(
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
+    observeRequests(events, settings, info);
     const worker = new Worker({
       boot,
       application,
@@ -85,7 +90,6 @@ export async function work(
         });
       },
     });
-    observeRequests(events, settings, info);
     const interrupted = (signal: string): void => {
       if (signal !== "SIGTERM") void callHook(events, settings, "worker_int", info());
     };

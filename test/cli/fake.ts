@@ -1,5 +1,6 @@
 // A process and a runtime that only record what is asked of them.
 import type { CommandHost } from "../../src/cli/host.ts";
+import type { ProcessControl } from "../../src/cli/process_control.ts";
 import type { Context } from "../../src/cli/run.ts";
 import {
   type Bind,
@@ -33,6 +34,9 @@ export class FakeHost implements CommandHost {
   readonly #signals = new Map<string, () => void>();
   #uncaught: (error: unknown) => void = () => {};
 
+  resolve(path: string): string {
+    return path.startsWith("/") ? path : `${this.cwd}/${path}`;
+  }
   availableCores(): number {
     return 2;
   }
@@ -173,5 +177,22 @@ export function fakeContext(host: FakeHost, runtime: Runtime): Context {
   const no = (): never => {
     throw new Error("no processes here");
   };
-  return { host, runtime, supervisor: no, parent: null, formerMaster: null, startWatchdog: no };
+  return {
+    host,
+    runtime,
+    supervisor: no,
+    parent: null,
+    formerMaster: null,
+    launcher: null,
+    control: fakeControl,
+    startWatchdog: no,
+  };
 }
+
+/** A system that has nothing and allows nothing. */
+const fakeControl = new Proxy({}, {
+  get: (_, name) => () => {
+    if (name === "setTitle") return true;
+    throw new Error(`no ${String(name)} here`);
+  },
+}) as ProcessControl;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { fakeContext, FakeHost, FakeRuntime } from "./fake.ts";
@@ -76,6 +76,6 @@ describe("main", () => {
     expect(host.err).toContain("Listening at: http://127.0.0.1:40000\n");
     host.signal("SIGTERM");
     await done;
-    expect(host.exits).toEqual([0]);
+    await vi.waitFor(() => expect(host.exits).toEqual([0]));
   });
 });

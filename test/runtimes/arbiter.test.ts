@@ -1,0 +1,317 @@
+// The master and its workers as real processes: what signals do, what a reload does with good and with bad code, and what
+// becomes of workers that crash, hang, or grow. That no request is lost meanwhile is zero_loss.test.ts's.
+
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { onEachRuntime, ROOT } from "../support/runtimes.ts";
+import { ServerProcess, startServer, withServer } from "../support/server.ts";
+import { eventually } from "../support/wait.ts";
+
+const PERMISSIONS = ["--allow-run", "--allow-write"];
+const POOL = { app: "test/runtimes/fixtures/pool.ts", workers: 2, permissions: PERMISSIONS } as const;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tricorn-pool-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The process ids of the workers that live. */
+function workers(server: ServerProcess): number[] {
+  try {
+    return execFileSync("pgrep", ["-P", String(server.pid)], { encoding: "utf8" }).trim().split("\n").map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Waits until the log has `text`, so many times. */
+async function logged(server: ServerProcess, text: string | RegExp, times = 1): Promise<void> {
+  const count = (): number => server.stderr.split(text).length - 1;
+  await eventually(() => count() >= times, () => `the log has ${String(text)} ${count()} times:\n${server.stderr}`);
+}
+
+/** Waits until so many workers were said to be ready. */
+const ready = (server: ServerProcess, times: number): Promise<void> => logged(server, / is ready\n/, times);
+
+const text = async (server: ServerProcess, target = "/"): Promise<string> => (await server.get(target)).text;
+
+onEachRuntime("a pool", (runtime) => {
+  test("workers serve; SIGTERM ends them all, with 0", async () => {
+    const server = await startServer(runtime, POOL);
+    await ready(server, 2);
+    const pids = workers(server);
+    expect(pids).toHaveLength(2);
+    const [pid] = (await text(server)).split(" ");
+    expect(pids).toContain(Number(pid));
+    const slow = text(server, "/sleep?300");
+    await eventually(async () => (await text(server)) !== "", () => server.stderr);
+    server.signal("SIGTERM");
+    expect(await slow).toMatch(/^\d+ 1$/);
+    expect(await server.exited()).toBe(0);
+    expect(pids.some(alive)).toBe(false);
+  });
+
+  test("SIGQUIT cuts what runs", async () => {
+    const server = await startServer(runtime, POOL);
+    await ready(server, 2);
+    const client = await server.connect();
+    client.send("GET /sleep?100000 HTTP/1.1\r\nHost: test\r\n\r\n");
+    await text(server);
+    server.signal("SIGQUIT");
+    expect(await server.exited()).toBe(0);
+    await server.stop();
+  });
+
+  test("SIGTTIN and SIGTTOU add and take a worker, SIGHUP forgets that", async () => {
+    await withServer(runtime, POOL, async (server) => {
+      await ready(server, 2);
+      server.signal("SIGTTIN");
+      await ready(server, 3);
+      expect(workers(server)).toHaveLength(3);
+      for (let count = 0; count < 4; count++) server.signal("SIGTTOU");
+      await logged(server, "Worker exiting", 1);
+      await eventually(() => workers(server).length === 1, () => server.stderr);
+      const [last] = workers(server);
+      expect(await text(server)).toBe(`${last} 1`);
+      server.signal("SIGHUP");
+      await logged(server, "Reloaded");
+      await eventually(() => workers(server).length === 2, () => server.stderr);
+      expect(workers(server)).not.toContain(last);
+    });
+  });
+
+  test("SIGUSR1 reopens the logs, of the master and of the workers", async () => {
+    const log = join(folder, "error.log");
+    const access = join(folder, "access.log");
+    const options = { ...POOL, errorlog: log, accesslog: access, bind: `unix:${join(folder, "sock")}` };
+    const server = new ServerProcess(runtime, options);
+    const read = (path: string): string => {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return "";
+      }
+    };
+    await eventually(() => read(log).split(" is ready\n").length === 3, () => server.stderr + read(log));
+    server.at({ path: join(folder, "sock") });
+    renameSync(log, `${log}.1`);
+    renameSync(access, `${access}.1`);
+    server.signal("SIGUSR1");
+    await eventually(() => read(log).includes("the logs were reopened"), () => read(`${log}.1`));
+    await eventually(async () => {
+      await server.get("/");
+      return read(access).includes("GET / HTTP/1.1");
+    }, () => read(`${access}.1`));
+    server.signal("SIGTERM");
+    expect(await server.exited()).toBe(0);
+    expect(read(log)).toContain("Shutting down");
+    await server.stop();
+  });
+
+  describe("a reload", () => {
+    test("takes up new code and a new configuration; what is broken changes nothing", async () => {
+      const file = join(folder, "how");
+      const config = join(folder, "tricorn.config.json");
+      writeFileSync(file, "ok 1");
+      writeFileSync(config, `{ "workers": 2, "raw_env": ["COLOUR=red"] }`);
+      const { workers: _, ...pool } = POOL;
+      const options = { ...pool, words: ["-c", config], env: { POOL_FILE: file }, boot_timeout: 10 };
+      await withServer(runtime, options, async (server) => {
+        await ready(server, 2);
+        const first = workers(server);
+        expect(await text(server)).toMatch(/ 1$/);
+        expect(await text(server, "/env?COLOUR")).toBe("red");
+
+        writeFileSync(file, "throw");
+        server.signal("SIGHUP");
+        await logged(server, "broken at import");
+        await logged(server, "Reload failed", 1);
+        writeFileSync(file, "hang");
+        server.signal("SIGHUP");
+        await logged(server, "Reload failed", 2);
+        writeFileSync(file, "ok 2");
+        writeFileSync(config, `{ "wrokers": 2 }`);
+        server.signal("SIGHUP");
+        await logged(server, "Reload failed", 3);
+        expect(server.stderr).toContain('"wrokers"; did you mean "workers"?');
+        expect(workers(server).sort()).toEqual(first.sort());
+        expect(await text(server)).toMatch(/ 1$/);
+
+        writeFileSync(config, `{ "workers": 3, "raw_env": ["COLOUR=blue"] }`);
+        server.signal("SIGHUP");
+        await logged(server, "Reloaded");
+        await eventually(() => workers(server).length === 3, () => server.stderr);
+        expect(workers(server).filter((pid) => first.includes(pid))).toEqual([]);
+        expect(await text(server)).toMatch(/ 2$/);
+        expect(await text(server, "/env?COLOUR")).toBe("blue");
+      });
+    });
+
+    test("follows the file of touch_reload", async () => {
+      const touched = join(folder, "touch");
+      writeFileSync(touched, "");
+      await withServer(runtime, { ...POOL, touch_reload: touched }, async (server) => {
+        await ready(server, 2);
+        const first = workers(server);
+        writeFileSync(touched, "now");
+        await logged(server, "Reloaded");
+        await eventually(() => workers(server).length === 2, () => server.stderr);
+        expect(workers(server).filter((pid) => first.includes(pid))).toEqual([]);
+      });
+    });
+  });
+
+  test("SIGUSR2: another master takes over, and this one ends", async () => {
+    const pidfile = join(folder, "pid");
+    const server = await startServer(runtime, { ...POOL, pidfile });
+    await ready(server, 2);
+    expect(readFileSync(pidfile, "utf8").trim()).toBe(String(server.pid));
+    server.signal("SIGUSR2");
+    await logged(server, "serves; this one ends");
+    expect(await server.exited()).toBe(0);
+    await eventually(() => readFileSync(pidfile, "utf8").trim() !== String(server.pid), () => server.stderr);
+    const next = Number(readFileSync(pidfile, "utf8"));
+    try {
+      expect(await text(server)).toMatch(/^\d+ 1$/);
+    } finally {
+      process.kill(next, "SIGTERM");
+    }
+    await eventually(() => !alive(next), () => server.stderr);
+    await server.stop();
+  });
+
+  describe("trouble", () => {
+    test("a worker that dies is replaced", async () => {
+      await withServer(runtime, POOL, async (server) => {
+        await ready(server, 2);
+        const client = await server.connect();
+        client.send("GET /exit?9 HTTP/1.1\r\nHost: test\r\n\r\n");
+        await ready(server, 3);
+        expect(server.stderr).toMatch(/\[ERROR\] Worker \d+ \(pid:\d+\) .*code 9/);
+        const [victim] = workers(server);
+        process.kill(victim!, "SIGKILL");
+        await ready(server, 4);
+        await eventually(() => workers(server).length === 2, () => server.stderr);
+        expect(workers(server)).not.toContain(victim);
+        expect(await text(server)).toMatch(/ 1$/);
+      });
+    });
+
+    test("a worker whose event loop stands still is killed, and its request named", async () => {
+      const told = join(folder, "told");
+      const config = join(folder, "tricorn.config.mjs");
+      writeFileSync(
+        config,
+        `import { writeFileSync } from "node:fs";
+         export const worker_timeout = (server, worker, report) => writeFileSync(${JSON.stringify(told)},
+           JSON.stringify({ master: server.pid, worker: worker.pid, report }));`,
+      );
+      await withServer(runtime, { ...POOL, timeout: 1, words: ["-c", config] }, async (server) => {
+        await ready(server, 2);
+        const client = await server.connect();
+        client.send("GET /block?1000000&secret=no HTTP/1.1\r\nHost: test\r\n\r\n".replace("&secret=no", ""));
+        await logged(server, "WORKER TIMEOUT");
+        await logged(server, /GET \/block\?1000000 \(\d/);
+        if (runtime.kind === "node") await logged(server, /at blockFor \(.*pool\.ts/);
+        await ready(server, 3);
+        await eventually(() => workers(server).length === 2, () => server.stderr);
+        expect(await text(server)).toMatch(/ 1$/);
+        const hook = JSON.parse(readFileSync(told, "utf8"));
+        expect(hook.master).toBe(server.pid);
+        expect(hook.report.requests[0]).toMatchObject({ method: "GET", target: "/block?1000000" });
+      });
+    });
+
+    test("what cannot boot ends the command: 3, 4, 5, and a taken port 1", async () => {
+      const file = join(folder, "how");
+      const started = (how: string, more: object = {}): ServerProcess => {
+        writeFileSync(file, how);
+        return new ServerProcess(runtime, { ...POOL, env: { POOL_FILE: file }, ...more });
+      };
+      const broken = started("throw");
+      expect(await broken.exited()).toBe(3);
+      expect(broken.stderr).toContain("broken at import");
+      const none = started("ok", { app: `${POOL.app}:nothing` });
+      expect(await none.exited()).toBe(4);
+      const loop = started("exit", { max_restarts: 2 });
+      expect(await loop.exited()).toBe(5);
+      const blocker = createServer();
+      await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
+      const taken = started("ok", { bind: `127.0.0.1:${(blocker.address() as AddressInfo).port}` });
+      expect(await taken.exited()).toBe(1);
+      expect(taken.stderr.match(/the address is in use; trying again in 1 second/g)).toHaveLength(4);
+      blocker.close();
+    });
+
+    test("a master that is killed leaves no worker behind", async () => {
+      const server = await startServer(runtime, POOL);
+      await ready(server, 2);
+      const pids = workers(server);
+      server.signal("SIGKILL");
+      await eventually(() => !pids.some(alive), () => server.stderr);
+      await server.stop();
+    });
+  });
+
+  describe("recycling", () => {
+    test("after max_requests, the new one first", async () => {
+      await withServer(runtime, { ...POOL, workers: 1, max_requests: 5 }, async (server) => {
+        const seen = new Set<string>();
+        await eventually(async () => {
+          seen.add(await text(server));
+          return seen.size >= 3;
+        }, () => server.stderr);
+        expect(server.stderr).not.toContain("[ERROR]");
+      });
+    });
+
+    test("after max_worker_lifetime, and above max_worker_memory", async () => {
+      await withServer(runtime, { ...POOL, workers: 1, max_worker_lifetime: 1 }, async (server) => {
+        await ready(server, 2);
+        await eventually(() => workers(server).length === 1, () => server.stderr);
+      });
+      await withServer(runtime, { ...POOL, workers: 1, max_worker_memory: 400 }, async (server) => {
+        const [first] = workers(server);
+        await text(server, "/grow?500000000");
+        await ready(server, 2);
+        await eventually(() => !workers(server).includes(first!), () => server.stderr);
+      });
+    });
+  });
+
+  test("serve(app, { workers }) is the same in a program", async () => {
+    const script = "test/runtimes/fixtures/pool_program.ts";
+    const child = spawn(runtime.program, [...runtime.words(PERMISSIONS), script], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stderr = "";
+    let stdout = "";
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => stderr += chunk);
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => stdout += chunk);
+    let code: number | null | undefined;
+    child.on("close", (ended) => code = ended);
+    await eventually(() => stderr.split(" is ready\n").length === 3 || code !== undefined, () => stderr);
+    const url = /Listening at: (.*)\n/.exec(stderr)![1]!;
+    expect(await (await fetch(url)).text()).toMatch(/^worker \d+$/);
+    await eventually(() => stdout.split(url).length - 1 === 3, () => stdout);
+    child.kill("SIGTERM");
+    await eventually(() => code !== undefined, () => stderr);
+    expect(code).toBe(0);
+  });
+});
