@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "adapters/watchdog_thread.js",
     "node:",
   ],
+  "adapters/cores.ts": ["node:"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],
