@@ -12,8 +12,7 @@ export type ReadFile = (path: string) => string | null;
  * threads (compiler, garbage collector) that use the half, while a second worker would have both stopped for a part of
  * each period.
  *
- * Deno reads /proc with `--allow-all` only; with `--allow-read` the cgroup that a container sees as its root is still
- * read. What cannot be read is no limit.
+ * What cannot be read is no limit; Deno reads /proc and /sys with `--allow-all` only.
  */
 export function availableCores(read: ReadFile = readSystem, processors: number = availableParallelism()): number {
   return Math.max(1, Math.min(processors, Math.floor(quota(read))));

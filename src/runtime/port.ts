@@ -247,16 +247,13 @@ export interface Watchdog {
 }
 
 export interface WatchdogOptions {
-  /** Milliseconds without a `beat` after which a report is made; up to a quarter of a second more may pass. */
+  /** Milliseconds without a `beat` after which a report is made; a second and a half more may pass. */
   readonly timeout: number;
   /** The descriptor to which a report is written, as one line of JSON: {@link Parent.reportTo}. */
   readonly report: number;
   /** Called at most once, when there is no watching: the thread could not start, or has ended. */
   readonly onProblem?: (message: string) => void;
 }
-
-/** Starts to watch. One implementation serves all runtimes (adapters/watchdog.ts). */
-export type StartWatchdog = (options: WatchdogOptions) => Watchdog;
 
 // How `tricorn ctl` and a master talk: text over a unix socket. One implementation serves all runtimes
 // (adapters/control_socket.ts).

@@ -12,7 +12,7 @@ describe("availableCores", () => {
     ["nothing can be read", {}, 8],
     ["no limit", { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" }, 8],
     ["a container", { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "300000 100000\n" }, 3],
-    ["a container, where /proc may not be read", { "/sys/fs/cgroup/cpu.max": "200000 100000\n" }, 2],
+    ["a container without /proc", { "/sys/fs/cgroup/cpu.max": "200000 100000\n" }, 2],
     ["a part of a processor is rounded down", { "/sys/fs/cgroup/cpu.max": "290000 100000\n" }, 2],
     ["and never to none", { "/sys/fs/cgroup/cpu.max": "50000 100000\n" }, 1],
     ["more than there are", { "/sys/fs/cgroup/cpu.max": "9900000 100000\n" }, 8],
