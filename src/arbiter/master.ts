@@ -48,8 +48,8 @@ export interface MasterOptions {
   readonly onServing?: () => void;
   /** Called when as many workers are ready as there shall be, for the first time. */
   readonly onFull?: () => void;
-  /** Called when another master has taken over; this one drains. */
-  readonly onReplaced?: () => void;
+  /** Called when another master has taken over; when the promise has settled, this one drains. */
+  readonly onReplaced?: (pid: number) => Promise<void>;
   readonly onReloading?: () => void;
   readonly onReloaded?: (error: string | null, launch: Launch) => void;
   readonly onStopping?: () => void;
@@ -102,13 +102,16 @@ export class Master {
     this.#sockets = options.inherited;
   }
 
-  /** Binds, and starts the workers. @throws {ListenError} when an address cannot be had. */
-  async start(): Promise<void> {
-    const { launch } = this.#options;
+  /** Binds. @throws {ListenError} when an address cannot be had. */
+  async bind(): Promise<void> {
     await this.#runHook("on_starting");
     const inherited = this.#sockets;
-    this.#sockets = await this.#bindAll(launch);
+    this.#sockets = await this.#bindAll(this.#options.launch);
     for (const [key, socket] of inherited) if (!this.#sockets.has(key)) socket.close(false);
+  }
+
+  /** Starts the workers. */
+  start(): void {
     this.#stopTicking = this.#options.every(
       TICK,
       () => this.#handle({ type: "tick", at: now(), random: Math.random() }),
@@ -241,9 +244,10 @@ export class Master {
         if ((message as { type?: string }).type !== "serving" || this.#upgrade !== child) return;
         this.#handedOver = true;
         this.#notice("info", `The new master with pid ${child.pid} serves; this one ends`);
-        this.#options.onReplaced?.();
-        this.stop(true, false);
-        resolve(null);
+        void Promise.resolve(this.#options.onReplaced?.(child.pid)).then(() => {
+          this.stop(true, false);
+          resolve(null);
+        });
       });
       child.onExit(({ code, signal }) => {
         if (this.#upgrade !== child || this.#handedOver) return;

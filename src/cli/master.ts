@@ -3,7 +3,7 @@
 import type { Launch } from "../arbiter/launch.ts";
 import { openControl } from "../arbiter/control.ts";
 import { Master } from "../arbiter/master.ts";
-import { quote } from "../config/error.ts";
+import { ConfigError, quote } from "../config/error.ts";
 import { parseBind } from "../config/bind.ts";
 import type { SettingName, Settings } from "../config/settings.ts";
 import { EventBus } from "../observe/events.ts";
@@ -49,6 +49,12 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   // Said before anything is bound, not by each worker that cannot boot.
   readListenOptions(settings, host);
   const identity = resolveIdentity(settings, context.control);
+  if (
+    identity !== null && settings.reuse_port &&
+    configuration.settings.bind.some((text) => isPrivileged(parseBind(text)))
+  ) {
+    throw new ConfigError("reuse_port: workers that are another user cannot bind ports below 1024; leave it out");
+  }
   const service = new Service("master", settings, context, events, () => void stop(false));
   let serving!: () => void;
   const served = new Promise<void>((resolve) => {
@@ -79,24 +85,27 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     inherited: adoptSockets(supervisor, context),
     onServing: () => {
       for (const url of master.urls) notice(`Listening at: ${url}`);
+      everServed = true;
       service.serving(serves());
       serving();
     },
     // Not before: the former master's workers go, and these have to carry all of the load.
     onFull: () => void context.formerMaster?.send({ type: "serving" }),
-    onReplaced: () => {
+    onReplaced: async (pid) => {
       leaving = true;
       open.admin?.close();
       open.admin = null;
+      await service.handOver(pid);
     },
   });
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
   let exitCode = 0;
+  let everServed = false;
   /** The process ends with the pool, though no signal came. */
   let leaving = false;
   /** What else is open; the admin address is given up before the end when another master takes over. */
   const open: { admin: Admin | null; control: LocalListener | null } = { admin: null, control: null };
-  const finished = master.finished.then((code) => {
+  const finished = master.finished.then(async (code) => {
     exitCode = code;
     forget();
     notice("Shutting down");
@@ -105,6 +114,9 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     unwatch();
     service.leave();
     logs.close();
+    if (context.launcher !== null && !everServed) {
+      await service.failed(code, "tricorn: no worker can boot; the error log says why\n");
+    }
     if (code !== 0 || leaving) host.exit(code);
   });
   const stop = (graceful: boolean): Promise<void> => {
@@ -116,10 +128,11 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     own();
     master.reopen();
   };
-  /** Gives the workers' user what they have to open again: the logs. */
+  /** Gives the workers' user what they have to open again, and who connects has to reach: logs and unix sockets. */
   const own = (): void => {
     if (identity === null) return;
-    for (const path of [settings.errorlog, settings.accesslog]) {
+    const sockets = master.launch.binds.map((bind) => bind.kind === "unix" ? bind.path : null);
+    for (const path of [settings.errorlog, settings.accesslog, ...sockets]) {
       if (path === null || path === "-") continue;
       attempt(
         `cannot give ${quote(path)} to the workers' user`,
@@ -186,6 +199,7 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       // A former master answers them until this one serves.
       if (context.formerMaster === null) await starting;
     }
+    await master.bind();
     own();
     await master.start();
     await watch();
@@ -238,6 +252,10 @@ async function listenForProbes(bind: Bind, master: Master, { runtime, formerMast
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
+}
+
+function isPrivileged(bind: Bind): boolean {
+  return bind.kind === "tcp" && bind.port > 0 && bind.port < 1024;
 }
 
 /** What the probes are told. */

@@ -10,6 +10,7 @@ import { toApplication } from "./application.ts";
 import { attempt } from "./attempt.ts";
 import { classify } from "./classify.ts";
 import { hooksOf } from "./hooks.ts";
+import { startDaemon } from "./daemon.ts";
 import type { CommandHost } from "./host.ts";
 import { LoadError } from "./load.ts";
 import { supervise } from "./master.ts";
@@ -72,6 +73,7 @@ export async function run(
     if (typeof loaded === "string") throw new LoadError(`cannot serve the application: it ${loaded}`);
     return toApplication(loaded, settings.override_globals, runtime);
   };
+  await detach(settings, context);
   if (settings.workers === 0) {
     prepare(settings, context);
     return await serveAlone(await load(), settings, context);
@@ -84,6 +86,13 @@ export async function run(
   prepare(settings, context);
   const configuration = { settings, origins, file: null, extra: null };
   return await supervise({ ...configuration, reconfigure: () => Promise.resolve(configuration) }, context);
+}
+
+/** With the setting daemon, does not return in the terminal's process: another one serves. */
+export async function detach(settings: Settings, context: Context): Promise<void> {
+  const { host, launcher, formerMaster, parent } = context;
+  if (!settings.daemon || launcher !== null || formerMaster !== null || parent !== null) return;
+  await startDaemon(await context.supervisor(), host);
 }
 
 /** Changes to the settings' directory, so that every path that follows starts there. */

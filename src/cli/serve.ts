@@ -11,7 +11,7 @@ import { readListenOptions } from "./listen.ts";
 import { loadApplication } from "./load.ts";
 import { compileFormat } from "./logs.ts";
 import { type PoolConfiguration, supervise } from "./master.ts";
-import { type Context, prepare, type RunningServer } from "./run.ts";
+import { type Context, detach, prepare, type RunningServer } from "./run.ts";
 import { serveAlone } from "./single.ts";
 import { work } from "./worker.ts";
 
@@ -72,6 +72,7 @@ export async function serve(words: readonly string[], context: Context): Promise
     // What the application has begun must not keep the process.
     return host.exit(0);
   }
+  await detach(settings, context);
   let running: RunningServer;
   if (settings.workers === 0) {
     running = await serveAlone(await load(target, settings), settings, context);

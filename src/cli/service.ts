@@ -5,6 +5,7 @@ import { parseBind } from "../config/bind.ts";
 import type { Settings } from "../config/settings.ts";
 import type { EventBus } from "../observe/events.ts";
 import type { Bind } from "../runtime/port.ts";
+import { reasonOf } from "./attempt.ts";
 import { Daemon } from "./daemon.ts";
 import { applyTitle, applyUmask } from "./environment.ts";
 import { PidFile, secondPidFile } from "./pidfile.ts";
@@ -31,7 +32,9 @@ export class Service {
     if (!applyTitle(role, settings.proc_name, control)) {
       say("debug", `proc_name: ${runtime.name} does not tell the system its title; ps shows the command line`);
     }
-    this.#pidfile = settings.pidfile === null ? null : this.#takePidFile(host.resolve(settings.pidfile), context);
+    this.#pidfile = settings.pidfile === null
+      ? null
+      : this.#takePidFile(host.resolve(settings.pidfile), context, (message) => say("warning", message));
     const activated = inheritedSockets(context)?.flatMap(({ bind }) => bind.kind === "fd" ? bind.fd : []) ??
       takeActivatedSockets(host.env, host.pid, control);
     this.binds = (wanted) =>
@@ -51,10 +54,20 @@ export class Service {
     this.#daemon = launcher === null ? null : new Daemon(launcher, quit);
   }
 
-  #takePidFile(path: string, { host, control, formerMaster }: Context): PidFile {
+  #takePidFile(
+    path: string,
+    { host, control, formerMaster }: Context,
+    warn: (message: string) => void,
+  ): PidFile {
     const file = new PidFile(formerMaster === null ? path : secondPidFile(path), host.pid, control);
     file.create();
-    formerMaster?.onDisconnect(() => file.moveTo(path));
+    formerMaster?.onDisconnect(() => {
+      try {
+        file.moveTo(path);
+      } catch (error) {
+        warn(reasonOf(error));
+      }
+    });
     return file;
   }
 
@@ -71,6 +84,16 @@ export class Service {
   /** The end has begun. A master that was replaced is not the service's any more, and says nothing. */
   stopping(): void {
     void this.#notifier.stopping();
+  }
+
+  /** Another process is the service now. */
+  handOver(pid: number): Promise<void> {
+    return this.#notifier.mainPid(pid);
+  }
+
+  /** No more will come of it: whoever waits in the terminal is told. */
+  async failed(code: number, text: string): Promise<void> {
+    await this.#daemon?.failed(code, text);
   }
 
   /** The process ends. */
