@@ -1,6 +1,7 @@
 // How many processors this process may use, for `workers: "auto"`: those that the system lets it run on, or fewer where
 // its cgroup, as of a container, gives it less time than that.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
@@ -12,7 +13,7 @@ export type ReadFile = (path: string) => string | null;
  * threads (compiler, garbage collector) that use the half, while a second worker would have both stopped for a part of
  * each period.
  *
- * What cannot be read is no limit; Deno reads /proc and /sys with `--allow-all` only.
+ * What cannot be read is no limit.
  */
 export function availableCores(read: ReadFile = readSystem, processors: number = availableParallelism()): number {
   return Math.max(1, Math.min(processors, Math.floor(quota(read))));
@@ -60,6 +61,13 @@ function share(limit: string | undefined, period: string | undefined): number {
 function readSystem(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as Error).name !== "NotCapable") return null;
+  }
+  // Deno reads /proc and /sys with --allow-all only. But who has workers may run programs, and `cat` is in this cgroup, too.
+  try {
+    const { status, stdout } = spawnSync("cat", [path], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return status === 0 ? stdout : null;
   } catch {
     return null;
   }

@@ -2,12 +2,12 @@
 // policy: which signal does what, and what goes to which log, is decided in src/cli.
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
+import { availableCores } from "./cores.ts";
 import { localSockets } from "./control_socket.ts";
 
 /** What is tried after a path that names no file, in this order. */
@@ -55,7 +55,7 @@ export const processHost: CommandHost = {
       return (user + system) / 1000;
     },
   },
-  availableCores: () => availableParallelism(),
+  availableCores: () => availableCores(),
   resolve: (file) => path.resolve(process.cwd(), file),
   chdir: (directory) => process.chdir(directory),
   canReadEnv,

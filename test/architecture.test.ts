@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/control_socket.ts": ["src/runtime/port.ts types", "adapters/shared.ts", "node:"],
   "adapters/process.ts": [
     "src/runtime/port.ts types",
+    "adapters/cores.ts",
     "src/cli/host.ts",
     "adapters/control_socket.ts",
     "adapters/process_control.ts",

@@ -12,8 +12,8 @@ export interface Launch {
   readonly extra: unknown;
   /** `raw_env`. */
   readonly env: Readonly<Record<string, string>>;
-  /** What `workers: "auto"` comes to. */
-  readonly cores: number;
+  /** The setting, or what "auto" comes to. */
+  readonly workers: number;
 }
 
 /** True for an address on which each worker has a socket of its own; the master shares the others. */

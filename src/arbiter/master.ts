@@ -499,9 +499,9 @@ function inFlightText({ method, target, age }: InFlight): string {
   return `${method} ${target} (${(age / 1000).toFixed(1)} s)`;
 }
 
-function poolSettings({ settings, cores }: Launch): PoolSettings {
+function poolSettings({ settings, workers }: Launch): PoolSettings {
   return {
-    workers: settings.workers === "auto" ? cores : settings.workers,
+    workers,
     bootTimeout: settings.boot_timeout * 1000,
     timeout: settings.timeout * 1000,
     gracefulTimeout: settings.graceful_timeout * 1000,

@@ -269,7 +269,13 @@ function launchOf({ settings, extra }: PoolConfiguration, service: Service, { ho
     const end = pair.indexOf("=");
     return [pair.slice(0, end), pair.slice(end + 1)];
   }));
-  return { settings, extra, binds: service.binds(settings), env, cores: host.availableCores() };
+  return {
+    settings,
+    extra,
+    binds: service.binds(settings),
+    env,
+    workers: settings.workers === "auto" ? host.availableCores() : settings.workers,
+  };
 }
 
 /** Tries an address that is in use again, while its last owner may be leaving. */

@@ -77,9 +77,11 @@ export async function work(
       parent,
       usage: host.usage,
       listenOptions,
-      watchdog: settings.timeout === 0
-        ? null
-        : await context.startWatchdog({ timeout: settings.timeout * 1000, report: parent.reportTo }),
+      watchdog: settings.timeout === 0 ? null : await context.startWatchdog({
+        timeout: settings.timeout * 1000,
+        report: parent.reportTo,
+        onProblem: (message) => events.emit("notice", { level: "warning", message }),
+      }),
       reopenLogs: () => logs.reopen(),
       exit: (code) => {
         void callHook(events, settings, "worker_exit", info()).then(() => {
