@@ -78,12 +78,12 @@ class BoundSocket implements SharedSocket {
     this.#inside = inside;
   }
 
-  /** Null on Bun. */
+  /** What is sent to a worker on Node; null on Bun. */
   get handle(): RawHandle | null {
     return "handle" in this.#inside ? this.#inside.handle : null;
   }
 
-  /** Lends `use` a descriptor for a child to inherit. */
+  /** A descriptor for a child to inherit, until `release` is called. */
   lend(): { readonly fd: number; release(): void } {
     if ("fd" in this.#inside) return { fd: this.#inside.fd, release() {} };
     const { handle } = this.#inside;
