@@ -140,6 +140,8 @@ export interface State {
   readonly restarts: number;
   /** While the phase is stopping: when drain_delay is over; null: workers drain at once. */
   readonly drainAt: number | null;
+  /** While the phase is stopping: how long idle connections are kept for one more request, milliseconds. */
+  readonly drainGrace: number;
   readonly exitCode: number;
   /** The time of the last event. */
   readonly at: number;
@@ -190,7 +192,10 @@ export type Event =
   }
   /** TTIN, TTOU, WINCH, `tricorn ctl worker add`. */
   | { readonly type: "resize"; readonly at: number; readonly target: number; readonly random: number }
-  /** TERM is graceful; QUIT, and a second TERM, is not. `delay`: drain_delay counts. */
+  /**
+   * TERM is graceful; QUIT, and a second TERM, is not. `delay`: drain_delay counts. It does not when another master has
+   * taken over; then connections get keepalive_grace, since their clients' next requests are answered.
+   */
   | { readonly type: "stop"; readonly at: number; readonly graceful: boolean; readonly delay: boolean };
 
 /** What to do. The master does it and decides nothing. */
@@ -253,6 +258,7 @@ export function initialState(settings: PoolSettings): State {
     failedBefore: 1,
     restarts: 0,
     drainAt: null,
+    drainGrace: 0,
     exitCode: 0,
     at: 0,
     balancedAt: 0,
@@ -468,7 +474,8 @@ class Turn {
     const state = this.#state;
     if (!graceful || state.phase === "stopping") return this.#halt(state.exitCode);
     this.#endPhase();
-    const { drainDelay } = state.settings;
+    const { drainDelay, keepaliveGrace } = state.settings;
+    if (!delay) state.drainGrace = keepaliveGrace;
     if (delay && drainDelay > 0 && this.#all("ready").length > 0) state.drainAt = this.#at + drainDelay;
   }
 
@@ -624,7 +631,7 @@ class Turn {
     const state = this.#state;
     for (const worker of this.#all("booting")) this.#quit(worker, "stop");
     if (state.drainAt === null || this.#at >= state.drainAt) {
-      for (const worker of this.#all("ready")) this.#drain(worker, "stop", 0);
+      for (const worker of this.#all("ready")) this.#drain(worker, "stop", state.drainGrace);
     }
     if (this.#workers.size > 0) return;
     state.phase = "stopped";

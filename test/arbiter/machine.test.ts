@@ -425,8 +425,8 @@ describe("reload", () => {
       "reloaded 1 for 7: the server stops",
       "reloaded 1 for 8: the server stops",
       "quit 3",
-      "drain 1 0",
-      "drain 2 0",
+      "drain 1 2",
+      "drain 2 2",
     ]);
     expect(pool.reload(9)).toEqual(["reloaded 1 for 9: the server stops"]);
   });
@@ -620,9 +620,9 @@ describe("stop", () => {
     expect(pool.pass(500)).toEqual(["drain 1 0", "drain 2 0"]);
   });
 
-  test("drain_delay is not waited for when the stop says so, nor when nobody serves", () => {
+  test("drain_delay is not waited for when another master serves, and connections get a grace; nor when nobody serves", () => {
     pool = new Pool({ drainDelay: 5000 }).up();
-    expect(pool.send({ type: "stop", graceful: true, delay: false })).toEqual(["drain 1 0", "drain 2 0"]);
+    expect(pool.send({ type: "stop", graceful: true, delay: false })).toEqual(["drain 1 2", "drain 2 2"]);
     pool = new Pool({ drainDelay: 5000, workers: 0 }).up();
     expect(pool.send({ type: "stop", graceful: true, delay: true })).toEqual(["exit 0"]);
   });
