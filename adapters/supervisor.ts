@@ -83,17 +83,24 @@ class BoundSocket implements SharedSocket {
     return "handle" in this.#inside ? this.#inside.handle : null;
   }
 
-  /** A descriptor for a child to inherit, until `release` is called. */
-  lend(): { readonly fd: number; release(): void } {
+  /**
+   * Lends a descriptor for a child to inherit, until it is released. On Deno its number is at least `least`: while Deno
+   * starts a child, it overwrites what has one of the numbers that the child's own descriptors get. They are free once the
+   * channel to a former master has closed, and taken while this is lent.
+   */
+  lend(least: number): { readonly fd: number; release(): void } {
     if ("fd" in this.#inside) return { fd: this.#inside.fd, release() {} };
     const { handle } = this.#inside;
     if (handle.fdForIpc === undefined) return { fd: handle.fd!, release() {} };
-    const fd = handle.fdForIpc();
+    const fds = [handle.fdForIpc()];
+    while (fds.at(-1)! < least) fds.push(handle.fdForIpc());
     return {
-      fd,
+      fd: fds.at(-1)!,
       release() {
-        const lent = createHandle!(null, 0, -1, fd);
-        if (typeof lent !== "number") lent.close();
+        for (const fd of fds) {
+          const lent = createHandle!(null, 0, -1, fd);
+          if (typeof lent !== "number") lent.close();
+        }
       },
     };
   }
@@ -235,7 +242,7 @@ function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   checkPermissions();
   const own = sockets as readonly BoundSocket[];
   const sent = role === "worker" && onBun === null && deno === undefined;
-  const lent = sent ? [] : own.map((socket) => socket.lend());
+  const lent = sent ? [] : own.map((socket) => socket.lend(FIRST_SOCKET + own.length));
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${lent.length}` })) {
     if (typeof value === "string") variables[name] = value;
