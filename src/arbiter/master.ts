@@ -112,6 +112,9 @@ export class Master {
 
   /** Starts the workers. */
   start(): void {
+    // The ticks do not keep the process, and between two workers that cannot boot there is nothing else that does.
+    const alive = setInterval(() => {}, 2 ** 30);
+    void this.finished.then(() => clearInterval(alive));
     this.#stopTicking = this.#options.every(
       TICK,
       () => this.#handle({ type: "tick", at: now(), random: Math.random() }),
