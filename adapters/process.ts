@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
 import { availableCores } from "./cores.ts";
+import { startDirectory } from "./program.ts";
 import { localSockets } from "./control_socket.ts";
 
 /** What is tried after a path that names no file, in this order. */
@@ -26,6 +27,7 @@ export const processHost: CommandHost = {
   get cwd(): string {
     return process.cwd();
   },
+  startDirectory,
   pid: process.pid,
   isTty: Boolean(process.stderr.isTTY),
   stdoutIsTty: Boolean(process.stdout.isTTY),

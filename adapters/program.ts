@@ -1,12 +1,29 @@
 // The words of a command line with which this very program is started again, on each runtime.
 
 import { spawnSync } from "node:child_process";
+import { realpathSync } from "node:fs";
 import process from "node:process";
 
 interface DenoApi {
   readonly permissions: { querySync(descriptor: { name: string }): { readonly state: string } };
 }
 const { Deno: deno } = globalThis as { Deno?: DenoApi };
+
+/**
+ * Where the program was started: its words may be relative to that, and a setting may change the directory later. A link
+ * is kept as it was followed, so that a reload finds what it points to by then (`current` of a deployment), as Gunicorn.
+ */
+export const startDirectory: string = findDirectory();
+
+function findDirectory(): string {
+  const directory = process.cwd();
+  try {
+    const { PWD } = process.env;
+    return PWD !== undefined && realpathSync(PWD) === directory ? PWD : directory;
+  } catch {
+    return directory;
+  }
+}
 
 let words: readonly string[] | null = null;
 

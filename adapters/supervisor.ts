@@ -24,7 +24,7 @@ import {
   type SpawnOptions,
   type Supervisor,
 } from "../src/runtime/port.ts";
-import { programWords } from "./program.ts";
+import { programWords, startDirectory } from "./program.ts";
 import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shared.ts";
 
 // The descriptors of a child: standard input, output and error, then these.
@@ -62,9 +62,6 @@ interface DenoApi {
   };
 }
 const { Deno: deno } = globalThis as { Deno?: DenoApi };
-
-/** Where the program was started: its words may be relative to that, and a setting may change the directory later. */
-const START = process.cwd();
 
 // Sockets.
 
@@ -250,7 +247,7 @@ function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   const output = role === "daemon" ? "ignore" : "inherit";
   try {
     const child = spawn(process.execPath, programWords(), {
-      cwd: START,
+      cwd: startDirectory,
       env: variables,
       detached: role !== "worker",
       stdio: [role === "master" ? "inherit" : "ignore", output, output, "ipc", "pipe", ...lent.map(({ fd }) => fd)],

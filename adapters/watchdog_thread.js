@@ -3,6 +3,7 @@
 // where the program is. Plain JavaScript, because a thread of Node 20 has nothing that strips types.
 /* @ts-self-types="./watchdog_thread.d.ts" */
 import { createRequire } from "node:module";
+import process from "node:process";
 import { isMainThread, workerData } from "node:worker_threads";
 
 /** Requests that are kept; when more run, the oldest is forgotten. */
@@ -14,6 +15,8 @@ const TEXT = 247;
 const LOOK = 250;
 /** Milliseconds that the program may take to say where it is: native code cannot be interrupted. */
 const PATIENCE = 1000;
+/** Milliseconds of further silence after which there can be no master. */
+const LEFT_ALONE = 10_000;
 /** Frames of a stack. */
 const FRAMES = 50;
 
@@ -59,6 +62,8 @@ function watch({ memory, timeout, report }) {
     }
     const before = silence;
     silence += LOOK;
+    // A master kills who hangs, 2 seconds after the report. Nobody has: it is gone, and this process would be left behind.
+    if (silence >= timeout + LEFT_ALONE) process.kill(process.pid, "SIGKILL");
     if (before >= timeout || silence < timeout) return;
     // What runs is read before the program is interrupted, which it may use to go on.
     const requests = requestsOf(parts, Date.now());

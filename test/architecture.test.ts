@@ -51,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/cli/host.ts",
     "adapters/control_socket.ts",
     "adapters/process_control.ts",
+    "adapters/program.ts",
     "adapters/strip_types.js",
     "node:",
   ],

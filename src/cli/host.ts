@@ -4,6 +4,8 @@ import type { Usage } from "../arbiter/worker.ts";
 import type { Host, LocalSockets } from "../runtime/port.ts";
 
 export interface CommandHost extends Host {
+  /** Where the process was started, by the name that it was given: a link is not resolved. */
+  readonly startDirectory: string;
   /** What this process uses. */
   readonly usage: Usage;
   /** The processors that this process may use: what the cgroup gives, at least 1. */

@@ -59,7 +59,7 @@ export async function serve(words: readonly string[], context: Context): Promise
     return await running.finished;
   }
   if (parseFlags(words).help) return host.stdout(serveHelp());
-  const directory = host.cwd;
+  const directory = host.startDirectory;
   const configuration = await loadConfiguration(words, host, directory);
   const { settings, target, task } = configuration;
   if (task === "print") host.stdout(configTable(configuration));

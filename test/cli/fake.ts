@@ -17,6 +17,7 @@ export class FakeHost implements CommandHost {
   argv: string[] = [];
   env: Record<string, string | undefined> = {};
   cwd = "/srv";
+  startDirectory = "/srv";
   pid = 7;
   isTty = false;
   stdoutIsTty = false;

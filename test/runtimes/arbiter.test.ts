@@ -2,7 +2,7 @@
 // becomes of workers that crash, hang, or grow. That no request is lost meanwhile is zero_loss.test.ts's.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import process from "node:process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { onEachRuntime, ROOT } from "../support/runtimes.ts";
 import { ServerProcess, startServer, withServer } from "../support/server.ts";
-import { eventually } from "../support/wait.ts";
+import { eventually, sleep } from "../support/wait.ts";
 
 const PERMISSIONS = ["--allow-run", "--allow-write"];
 const POOL = { app: "test/runtimes/fixtures/pool.ts", workers: 2, permissions: PERMISSIONS } as const;
@@ -164,6 +164,39 @@ onEachRuntime("a pool", (runtime) => {
       });
     });
 
+    test("follows the link in which the server was started", async () => {
+      for (const version of [1, 2]) {
+        mkdirSync(join(folder, String(version)));
+        writeFileSync(
+          join(folder, String(version), "app.mjs"),
+          `export const application = (environ, startResponse) => (startResponse("200 OK", []), "${version}");`,
+        );
+      }
+      const current = join(folder, "current");
+      symlinkSync("1", current);
+      const words = runtime.words(PERMISSIONS).map((word) => word.startsWith("./") ? join(ROOT, word) : word);
+      const child = spawn(
+        runtime.program,
+        [...words, join(ROOT, "adapters/bin.ts"), "serve", "app.mjs", "-w", "1", "-b", "127.0.0.1:0"],
+        { cwd: current, env: { ...process.env, PWD: current }, stdio: ["ignore", "ignore", "pipe"] },
+      );
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (chunk: string) => stderr += chunk);
+      try {
+        await eventually(() => stderr.includes("Listening at"), () => stderr);
+        const url = /Listening at: (.*)\n/.exec(stderr)![1]!;
+        const get = async (): Promise<string> => await (await fetch(url, { headers: { connection: "close" } })).text();
+        expect(await get()).toBe("1");
+        symlinkSync("2", `${current}.new`);
+        renameSync(`${current}.new`, current);
+        child.kill("SIGHUP");
+        await eventually(() => stderr.includes("Reloaded"), () => stderr);
+        await eventually(async () => await get() === "2", () => stderr);
+      } finally {
+        child.kill("SIGTERM");
+      }
+    });
+
     test("follows the file of touch_reload", async () => {
       const touched = join(folder, "touch");
       writeFileSync(touched, "");
@@ -265,6 +298,19 @@ onEachRuntime("a pool", (runtime) => {
       const server = await startServer(runtime, POOL);
       await ready(server, 2);
       const pids = workers(server);
+      server.signal("SIGKILL");
+      await eventually(() => !pids.some(alive), () => server.stderr);
+      await server.stop();
+    });
+
+    test("not even one that hangs", async () => {
+      const server = await startServer(runtime, { ...POOL, timeout: 1 });
+      await ready(server, 2);
+      const pids = workers(server);
+      const client = await server.connect();
+      client.send("GET /block?1000000 HTTP/1.1\r\nHost: test\r\n\r\n");
+      // The other one may be given this, and answers.
+      await sleep(100);
       server.signal("SIGKILL");
       await eventually(() => !pids.some(alive), () => server.stderr);
       await server.stop();
