@@ -1,12 +1,23 @@
 // The master and its workers as real processes: what signals do, what a reload does with good and with bad code, and what
 // becomes of workers that crash, hang, or grow. That no request is lost meanwhile is zero_loss.test.ts's.
 
-import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { connect } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { onEachRuntime, ROOT } from "../support/runtimes.ts";
 import { ServerProcess, startServer, withServer } from "../support/server.ts";
@@ -14,6 +25,8 @@ import { eventually, sleep } from "../support/wait.ts";
 
 const PERMISSIONS = ["--allow-run", "--allow-write"];
 const POOL = { app: "test/runtimes/fixtures/pool.ts", workers: 2, permissions: PERMISSIONS } as const;
+
+const HAS_OPENSSL = spawnSync("openssl", ["version"]).status === 0;
 
 let folder: string;
 beforeEach(() => {
@@ -211,6 +224,56 @@ onEachRuntime("a pool", (runtime) => {
     });
   });
 
+  test.skipIf(!HAS_OPENSSL)("TLS, and certificates that change (skipped without openssl)", async () => {
+    const certificate = (name: string): void => {
+      const files = ["-keyout", join(folder, "key.new"), "-out", join(folder, "cert.new")];
+      const subject = ["-subj", `/CN=${name}`, "-days", "1", "-nodes"];
+      execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", ...files, ...subject], { stdio: "ignore" });
+      renameSync(join(folder, "key.new"), join(folder, "key"));
+      renameSync(join(folder, "cert.new"), join(folder, "cert"));
+    };
+    certificate("one");
+    const files = { certfile: join(folder, "cert"), keyfile: join(folder, "key") };
+    await withServer(runtime, { ...POOL, ...files }, async (server) => {
+      await ready(server, 2);
+      const name = (): Promise<string> =>
+        new Promise((resolve, reject) => {
+          const socket = connect({ port: server.port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+            resolve(String(socket.getPeerCertificate().subject.CN));
+            socket.end();
+          });
+          socket.on("error", reject);
+        });
+      expect(await name()).toBe("one");
+      certificate("two");
+      await logged(server, "Reloaded");
+      expect(await name()).toBe("two");
+    });
+  });
+
+  test("reuse_port: each worker has a socket of its own, or the runtime is named that cannot", async () => {
+    const free = createServer();
+    await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve));
+    const bind = `127.0.0.1:${(free.address() as AddressInfo).port}`;
+    await new Promise((resolve) => free.close(resolve));
+    const server = new ServerProcess(runtime, { ...POOL, bind, reuse_port: true });
+    // Node 20 ignores the option that later versions have.
+    if (runtime.name === "node" && process.versions.node.startsWith("20.")) {
+      expect(await server.exited()).toBe(1);
+      expect(server.stderr).toMatch(/Node 22/);
+      return;
+    }
+    await server.ready();
+    await ready(server, 2);
+    const pids = new Set<string>();
+    await eventually(async () => {
+      pids.add(await text(server));
+      return pids.size === 2;
+    }, () => server.stderr);
+    server.signal("SIGTERM");
+    expect(await server.exited()).toBe(0);
+  });
+
   test("SIGUSR2: another master takes over, and this one ends", async () => {
     const pidfile = join(folder, "pid");
     const server = await startServer(runtime, { ...POOL, pidfile });
@@ -342,6 +405,99 @@ onEachRuntime("a pool", (runtime) => {
       });
     });
   });
+
+  test("hooks are called where and when Gunicorn calls them", async () => {
+    const told = join(folder, "told");
+    const config = join(folder, "tricorn.config.mjs");
+    const hooks = [
+      "on_starting",
+      "when_ready",
+      "nworkers_changed",
+      "pre_fork",
+      "post_fork",
+      "post_worker_init",
+      "pre_request",
+      "post_request",
+      "on_reload",
+      "pre_exec",
+      "worker_int",
+      "worker_abort",
+      "worker_exit",
+      "child_exit",
+      "on_exit",
+    ];
+    writeFileSync(
+      config,
+      `import { appendFileSync } from "node:fs";
+       const note = (name) => (...values) => appendFileSync(${JSON.stringify(told)}, name + " " + process.pid + " " +
+         values.map((one) => typeof one === "number" ? one : one?.urls ? "server" : one?.id ? "worker" : "x") + "\\n");
+       ${hooks.map((name) => `export const ${name} = note("${name}");`).join("\n")}
+       export const workers = 1;`,
+    );
+    const lines = (): string[] => readFileSync(told, "utf8").trim().split("\n");
+    const { workers: _, ...pool } = POOL;
+    const server = await startServer(runtime, { ...pool, words: ["-c", config] });
+    await eventually(() => lines().some((line) => line.startsWith("post_worker_init")), () => server.stderr);
+    const [worker] = workers(server);
+    await text(server);
+    await eventually(() => lines().some((line) => line.startsWith("post_request")), () => lines().join("\n"));
+    const sorted = (all: readonly string[]): string[] => [...all].sort();
+    expect(sorted(lines())).toEqual(sorted([
+      `on_starting ${server.pid} server`,
+      `nworkers_changed ${server.pid} server,1,x`,
+      `pre_fork ${server.pid} server,worker`,
+      `post_fork ${worker} worker`,
+      `when_ready ${server.pid} server`,
+      `post_worker_init ${worker} worker`,
+      `pre_request ${worker} worker,x`,
+      `post_request ${worker} worker,x,x`,
+    ]));
+    process.kill(worker!, "SIGABRT");
+    await eventually(() => lines().some((line) => line.startsWith("child_exit")), () => lines().join("\n"));
+    expect(lines()).toContain(`worker_abort ${worker} worker`);
+    expect(lines()).toContain(`worker_exit ${worker} worker`);
+    await ready(server, 2);
+    server.signal("SIGHUP");
+    await logged(server, "Reloaded");
+    expect(lines()).toContain(`on_reload ${server.pid} server`);
+    const [last] = workers(server).slice(-1);
+    server.signal("SIGTERM");
+    expect(await server.exited()).toBe(0);
+    expect(lines().at(-1)).toBe(`on_exit ${server.pid} server`);
+    expect(lines()).toContain(`worker_exit ${last} worker`);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "workers are another user; their logs are theirs (skipped unless root)",
+    async () => {
+      const log = join(folder, "error.log");
+      const bind = `unix:${join(folder, "sock")}`;
+      // Deno lacks setgroups: it refuses as long as root's further groups would stay.
+      const server = new ServerProcess(runtime, {
+        ...POOL,
+        permissions: [...PERMISSIONS, "--allow-sys"],
+        bind,
+        errorlog: log,
+        user: "nobody",
+      });
+      const read = (): string => existsSync(log) ? readFileSync(log, "utf8") : "";
+      await eventually(
+        () => read().split(" is ready\n").length === 3 || server.ended !== null,
+        () => server.stderr + read(),
+      );
+      if (server.ended !== null) {
+        expect(runtime.kind).toBe("deno");
+        expect(server.stderr + read()).toMatch(/setpriv/);
+        return;
+      }
+      const owner = (path: string): number => statSync(path).uid;
+      expect(workers(server).map((pid) => owner(`/proc/${pid}`))).toEqual([65534, 65534]);
+      expect(owner(`/proc/${server.pid}`)).toBe(0);
+      expect([owner(log), owner(join(folder, "sock"))]).toEqual([65534, 65534]);
+      expect((await server.at({ path: join(folder, "sock") }).get("/")).status).toBe(200);
+      await server.stop();
+    },
+  );
 
   test("serve(app, { workers }) is the same in a program", async () => {
     const script = "test/runtimes/fixtures/pool_program.ts";
