@@ -98,7 +98,6 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       await service.handOver(pid);
     },
   });
-  notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
   let exitCode = 0;
   let everServed = false;
   /** The process ends with the pool, though no signal came. */
@@ -200,6 +199,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       if (context.formerMaster === null) await starting;
     }
     await master.bind();
+    // Said only now, so that an address that cannot be had is the only line.
+    notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
     own();
     await master.start();
     await watch();
