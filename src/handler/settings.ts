@@ -204,6 +204,9 @@ export function resolveSettings(given: HandlerSettings = {}): Settings {
     if (!kinds.includes(kindOf(value))) {
       throw new ImproperlyConfigured(`the setting ${name} is ${kindOf(value)}; it must be ${kinds.join(" or ")}`);
     }
+    if (typeof value === "number" && !(Number.isFinite(value) && value >= 0)) {
+      throw new ImproperlyConfigured(`the setting ${name} is ${value}; it must be 0 or more`);
+    }
   }
   return Object.freeze({ ...DEFAULTS, ...given });
 }
