@@ -6,6 +6,7 @@ import { didYouMean } from "../config/nearest.ts";
 import type { Middleware, URLConf, View } from "./base.ts";
 import { ImproperlyConfigured } from "./exceptions.ts";
 import type { LogRecord } from "./log.ts";
+import type { FileStorage } from "./uploads.ts";
 
 /** Every setting, with its value. Made by {@link resolveSettings}; frozen. */
 export interface Settings {
@@ -45,9 +46,14 @@ export interface Settings {
   readonly DATA_UPLOAD_MAX_NUMBER_FIELDS: number | null;
   /** Files that a request may have; null: any number. Default 100. */
   readonly DATA_UPLOAD_MAX_NUMBER_FILES: number | null;
-  /** Bytes up to which an uploaded file stays in memory. Default 2.5 MiB. */
+  /** Bytes that the uploaded files of a request may have in memory, all together. Default 2.5 MiB. */
   readonly FILE_UPLOAD_MAX_MEMORY_SIZE: number;
-  /** The folder of uploads that do not stay in memory. Default null: the system's. */
+  /**
+   * Takes the files that do not stay in memory: `temporaryFileStorage` of "tricorn" has them on the disk. Default null:
+   * nobody does, and a request with more is answered with 413.
+   */
+  readonly FILE_UPLOAD_STORAGE: FileStorage | null;
+  /** The folder of files that do not stay in memory. Default null: the system's. */
   readonly FILE_UPLOAD_TEMP_DIR: string | null;
 
   /** Believes X-Forwarded-Host; only behind a proxy that sets it. Default false. */
@@ -131,6 +137,7 @@ const DEFAULTS: Settings = {
   DATA_UPLOAD_MAX_NUMBER_FIELDS: 1000,
   DATA_UPLOAD_MAX_NUMBER_FILES: 100,
   FILE_UPLOAD_MAX_MEMORY_SIZE: 2.5 * MEBIBYTE,
+  FILE_UPLOAD_STORAGE: null,
   FILE_UPLOAD_TEMP_DIR: null,
 
   USE_X_FORWARDED_HOST: false,
@@ -172,6 +179,7 @@ const KINDS: Readonly<Partial<Record<keyof Settings, readonly Kind[]>>> = {
   DATA_UPLOAD_MAX_MEMORY_SIZE: ["a number", "null"],
   DATA_UPLOAD_MAX_NUMBER_FIELDS: ["a number", "null"],
   DATA_UPLOAD_MAX_NUMBER_FILES: ["a number", "null"],
+  FILE_UPLOAD_STORAGE: ["an object", "null"],
   FILE_UPLOAD_TEMP_DIR: ["a string", "null"],
   SECURE_PROXY_SSL_HEADER: ["an array", "null"],
   SECURE_REFERRER_POLICY: ["a string", "an array", "null"],
