@@ -296,7 +296,8 @@ export class ReplyBody implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
-function iterate(body: Exclude<Body, Upgraded | string | null>): Iterator<Chunk> | AsyncIterator<Chunk> {
+/** The iterator of a body, whatever its kind; a stream's by its reader. */
+export function iterate(body: Exclude<Body, Upgraded | string | null>): Iterator<Chunk> | AsyncIterator<Chunk> {
   // A stream first, and by its reader: not every runtime's streams are async-iterable.
   if (typeof (body as ReadableStream<Uint8Array>)?.getReader === "function") {
     return iterateStream(body as ReadableStream<Uint8Array>);
