@@ -7,6 +7,7 @@ import { InputBuffer, InputError } from "../esgi/input.ts";
 import { contentLength, isBodyless, replyBody, ReplyHead } from "../esgi/reply.ts";
 import type { ReplyBody } from "../esgi/reply.ts";
 import { isBelow, makeRequestEnviron } from "../esgi/request.ts";
+import type { FetchEnv } from "./fetch.ts";
 import { clientLeft, ConsoleErrors, endToEnd, failureOf, plainAddress, report } from "./serving.ts";
 
 export interface ToFetchOptions {
@@ -18,7 +19,10 @@ export interface ToFetchOptions {
   readonly multiprocess?: boolean;
 }
 
-/** What a runtime tells beside the request: Deno's `ServeHandlerInfo`, Bun's `Server`; anything else is ignored. */
+/**
+ * What a runtime tells beside the request: Deno's `ServeHandlerInfo`, Bun's `Server`, or the {@link FetchEnv} that fetch
+ * applications get here; anything else is ignored. Each is what Hono hands to an application that it mounts.
+ */
 export type ServeInfo = unknown;
 
 /**
@@ -263,6 +267,11 @@ function remoteOf(request: Request, info: ServeInfo): { address: string; port?: 
   // Deno: ServeHandlerInfo. A unix socket's address has a path instead of a host.
   const { remoteAddr } = info as { remoteAddr?: { hostname?: unknown; port?: unknown } };
   if (typeof remoteAddr?.hostname === "string") return endpoint(remoteAddr.hostname, remoteAddr.port);
+  // Here: FetchEnv.
+  const { environ } = info as Partial<FetchEnv>;
+  if (typeof environ?.REMOTE_ADDR === "string") {
+    return endpoint(environ.REMOTE_ADDR, Number(environ.REMOTE_PORT || NaN));
+  }
   // Bun: Server.
   const server = info as { requestIP?: (request: Request) => { address: string; port: number } | null };
   if (typeof server.requestIP !== "function") return { address: "" };
@@ -272,5 +281,7 @@ function remoteOf(request: Request, info: ServeInfo): { address: string; port?: 
 
 function endpoint(address: string, port: unknown): { address: string; port?: number } {
   const plain = plainAddress(address);
-  return plain !== "" && typeof port === "number" ? { address: plain, port } : { address: plain };
+  return plain !== "" && typeof port === "number" && !Number.isNaN(port)
+    ? { address: plain, port }
+    : { address: plain };
 }

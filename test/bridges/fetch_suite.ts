@@ -13,6 +13,7 @@ import { HTTPException } from "hono/http-exception";
 import { jwt, sign } from "hono/jwt";
 import { logger } from "hono/logger";
 import { methodOverride } from "hono/method-override";
+import { mount } from "hono/mount";
 import { poweredBy } from "hono/powered-by";
 import { prettyJSON } from "hono/pretty-json";
 import { requestId } from "hono/request-id";
@@ -22,7 +23,8 @@ import { timeout } from "hono/timeout";
 import { timing } from "hono/timing";
 import { trimTrailingSlash } from "hono/trailing-slash";
 import { H3, readBody } from "h3";
-import { type FetchApplication, type FetchContext, fromFetch } from "../../src/bridges/mod.ts";
+import { type FetchApplication, type FetchContext, fromFetch, toFetchHandler } from "../../src/bridges/mod.ts";
+import type { Application } from "../../src/esgi/application.ts";
 import type { Environ } from "../../src/esgi/environ.ts";
 import { call, type CallOptions, makeEnviron, type Reply } from "../../src/esgi/testing.ts";
 import { validator } from "../../src/esgi/validator.ts";
@@ -185,6 +187,57 @@ export const FETCH_CASES: readonly FetchCase[] = [
         scriptName: "/app",
       });
       equal(replied.text(), "http://localhost/app/x?y");
+    },
+  },
+  {
+    name: "Hono: an application with a base path is mounted there",
+    async run() {
+      const app = new Hono().basePath("/app").get("/users/:id", (c) => c.text(`${c.req.param("id")} ${c.req.path}`));
+      equal((await reply(app, { path: "/app/users/7", scriptName: "/app" })).text(), "7 /app/users/7");
+    },
+  },
+  {
+    name: "Hono: ESGI applications mount in it, by their own paths or by the full ones",
+    async run() {
+      const describe: Application = async (environ, startResponse) => {
+        const body = await environ["esgi.input"].text();
+        startResponse("201 Made", [["Content-Type", "application/json"], ["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]]);
+        const { SCRIPT_NAME, PATH_INFO, QUERY_STRING, HTTP_HOST, REMOTE_ADDR, REMOTE_PORT } = environ;
+        return JSON.stringify([SCRIPT_NAME, PATH_INFO, QUERY_STRING, HTTP_HOST, REMOTE_ADDR, REMOTE_PORT, body]);
+      };
+      const full = toFetchHandler(describe, { scriptName: "/full" });
+      const app = new Hono();
+      app.use("/own/*", mount(toFetchHandler(describe)));
+      app.all("/full/*", (c) => full(c.req.raw, c.env));
+      const remote = { address: "10.0.0.1", port: 4321 };
+      const headers: [string, string][] = [["Host", "h:1"]];
+      for (const [path, expected] of [["/own/x?q=1", ["", "/x"]], ["/full/x?q=1", ["/full", "/x"]]] as const) {
+        const replied = await reply(app, { path, method: "POST", headers, body: "sent", remote });
+        equal([replied.status, replied.headerValues("set-cookie").join()], [201, "a=1,b=2"]);
+        equal(replied.json(), [...expected, "q=1", "h:1", "10.0.0.1", "4321", "sent"]);
+      }
+      equal((await reply(app, "/owner")).status, 404);
+    },
+  },
+  {
+    name: "Hono: a mounted ESGI application streams, and is closed when the client leaves",
+    async run() {
+      const closed: string[] = [];
+      const endless: Application = async function* (_environ, startResponse): AsyncGenerator<string, undefined> {
+        startResponse("200 OK", [["Content-Type", "text/plain"]]);
+        try {
+          for (;;) {
+            yield "x";
+            await pause(1);
+          }
+        } finally {
+          closed.push("closed");
+        }
+      };
+      const replied = await reply(new Hono().use("/*", mount(toFetchHandler(endless))), { disconnectAfter: 3 });
+      equal([replied.aborted, replied.chunks.length], [true, 3]);
+      for (let i = 0; i < 100 && closed.length === 0; i++) await pause(10);
+      equal(closed, ["closed"]);
     },
   },
   {
