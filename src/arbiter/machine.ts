@@ -74,7 +74,7 @@ export type Cause =
 
 /** All lives of a worker. What is not listed does not happen, or comes too late and changes nothing. */
 export const TRANSITIONS: Readonly<Record<WorkerState, Readonly<Partial<Record<Cause, WorkerState>>>>> = {
-  booting: { ready: "ready", leave: "draining", quit: "dying", kill: "dying" },
+  booting: { ready: "ready", drain: "draining", leave: "draining", quit: "dying", kill: "dying" },
   ready: { drain: "draining", leave: "draining", silence: "stuck", quit: "dying", kill: "dying" },
   draining: { silence: "stuck", quit: "dying", kill: "dying" },
   stuck: { recover: "ready", drain: "draining", leave: "draining", quit: "dying", kill: "dying" },
@@ -518,7 +518,7 @@ class Turn {
         case "draining":
           if (over) {
             this.#kill(worker, `drained for too long (graceful_timeout)`);
-          } else if (timeout > 0 && this.#at - worker.heardAt >= timeout) {
+          } else if (timeout > 0 && worker.readyAt !== null && this.#at - worker.heardAt >= timeout) {
             this.#silence(worker);
           } else if (
             worker.state === "ready" && maxWorkerLifetime > 0 &&
@@ -598,14 +598,18 @@ class Turn {
     }
     let booting = this.#all("booting").filter((worker) => worker.id !== canary);
     if (replacing) {
-      for (const worker of booting) if (worker.generation !== generation) this.#quit(worker, "reload");
+      for (const worker of booting) {
+        if (worker.generation !== generation) this.#drain(worker, "reload", this.#rules.keepaliveGrace);
+      }
       booting = booting.filter((worker) => worker.generation === generation);
     }
     const obsolete = replacing
       ? ready.filter((worker) => worker.generation !== generation).length
       : Number(reload === null && ready.some((worker) => worker.retiring !== null));
     const wanted = Math.min(target - (ready.length - obsolete), target + SURGE - ready.length);
-    for (const worker of booting.slice(Math.max(0, wanted))) this.#quit(worker, "fewer workers");
+    for (const worker of booting.slice(Math.max(0, wanted))) {
+      this.#drain(worker, "fewer workers", this.#rules.keepaliveGrace);
+    }
     if (this.#at >= state.notBefore) {
       for (let missing = wanted - booting.length; missing > 0; missing--) {
         this.#spawn(canary === null ? generation : reload?.previous.generation ?? generation);
@@ -629,7 +633,7 @@ class Turn {
 
   #empty(): void {
     const state = this.#state;
-    for (const worker of this.#all("booting")) this.#quit(worker, "stop");
+    for (const worker of this.#all("booting")) this.#drain(worker, "stop", state.drainGrace);
     if (state.drainAt === null || this.#at >= state.drainAt) {
       for (const worker of this.#all("ready")) this.#drain(worker, "stop", state.drainGrace);
     }
@@ -771,6 +775,7 @@ class Turn {
     return id;
   }
 
+  /** One that boots drains too: it may be ready, and have accepted, before it is heard of. */
   #drain(worker: WorkerRecord, reason: string, grace: number): void {
     const drained = this.#move(worker, "drain", { reason, deadline: this.#drainDeadline(grace) });
     if (drained === null) return;

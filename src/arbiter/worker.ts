@@ -85,8 +85,10 @@ export class Worker {
   /** Accepts, and tells the master. */
   async start(): Promise<void> {
     const { parent, runtime } = this.#options;
-    await this.#listen();
+    // From here on the master is obeyed: it may have changed its mind while this worker was booting.
     parent.onMessage((message) => this.#obey(message as ToWorker));
+    this.#listening = this.#listen();
+    await this.#listening;
     parent.onDisconnect(() => {
       this.#notice("warning", "The master has gone: the worker ends");
       void this.drain(0);
