@@ -165,4 +165,6 @@ async function run(one: Case, title: string): Promise<Row> {
   return row;
 }
 
+// So that "exit" is told, and nothing outlives this process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 await main();

@@ -51,7 +51,7 @@ const TOLD = 200;
 /** Milliseconds after which no answer is taken to come. */
 const NEVER = 30_000;
 /** The longest that a client waits between two requests, milliseconds. */
-const PAUSE = 10;
+const PAUSE = 5;
 const UPLOAD = 20_000;
 const DOWNLOAD = 100_000;
 

@@ -78,6 +78,8 @@ export class Pool {
   /** What the processes have written. */
   log = "";
   readonly address: NetConnectOpts;
+  /** Workers that {@link killWorker} has killed. */
+  readonly killed: Set<number> = new Set();
   readonly #folder: string;
   readonly #tricorn: boolean;
   #ended: string | null = null;
@@ -208,6 +210,7 @@ export class Pool {
   async killWorker(): Promise<number> {
     const [victim] = this.ready();
     if (victim === undefined) throw new Error("there is no worker");
+    this.killed.add(victim);
     this.signal("SIGSTOP", victim);
     await this.until(() => stateOf(victim) === "T", "the worker does not stop");
     const held = socketsOf(victim);

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { endWithUs } from "../bench/children.ts";
 import { parseWrk } from "../bench/wrk.ts";
 import type { LoadOptions, LoadReport, Mode } from "./load.ts";
 import { Pool, type Starter, type Transport, WORKERS } from "./pool.ts";
@@ -151,6 +152,8 @@ export async function runCase(one: Case): Promise<Outcome> {
   opinion = await wrk?.finish() ?? null;
   // The other scenarios wait for what happens.
   if (times === 0 && report.workers.length <= WORKERS) error ??= "no worker was replaced";
+  const others = report.losses.filter(({ worker }) => worker !== null && !pool!.killed.has(worker));
+  if (allowed > 0 && others.length > 0) error ??= `worker ${others[0]!.worker} lost a request, and nobody killed it`;
   await pool?.stop();
   const { lost, losses, idleEnds } = report;
   return {
@@ -205,7 +208,7 @@ class Load {
   }
 }
 
-/** A second opinion. */
+/** A second opinion. No wrk outlives this process. */
 class Wrk {
   readonly #child: ChildProcess;
   readonly #output: Promise<string>;
@@ -218,7 +221,7 @@ class Wrk {
     let text = "";
     this.#child.stdout!.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
     this.#output = new Promise((resolve) => this.#child.once("close", () => resolve(text)));
-    process.on("exit", () => this.#child.kill("SIGKILL"));
+    endWithUs(this.#child);
   }
 
   async finish(): Promise<Outcome["wrk"]> {
