@@ -33,6 +33,7 @@ export interface Package {
     readonly keywords: readonly string[];
     readonly license: string;
     readonly engines: Readonly<Record<string, string>>;
+    readonly dependencies: Readonly<Record<string, string>>;
     readonly peerDependencies: Readonly<Record<string, string>>;
     readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: true }>>;
   };
@@ -55,6 +56,7 @@ interface PackageJson {
   readonly description: string;
   readonly keywords: readonly string[];
   readonly engines: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
@@ -76,10 +78,16 @@ export function readPackage(): Package {
       keywords: npm.keywords,
       license: deno.license,
       engines: npm.engines,
+      dependencies: ranges(npm.dependencies),
       peerDependencies: { [STRIPPER]: `^${npm.devDependencies[STRIPPER]}` },
       peerDependenciesMeta: { [STRIPPER]: { optional: true } },
     },
   };
+}
+
+/** The exact versions that a clone has, as the ranges that a project is to choose from. */
+function ranges(exact: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(exact).map(([name, version]) => [name, `^${version}`]));
 }
 
 function pick(names: readonly string[]): Record<string, string> {
