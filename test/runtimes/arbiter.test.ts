@@ -19,7 +19,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { connect } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { onEachRuntime, ROOT } from "../support/runtimes.ts";
+import { onEachKind, ROOT } from "../support/runtimes.ts";
 import { ServerProcess, startServer, withServer } from "../support/server.ts";
 import { eventually, sleep } from "../support/wait.ts";
 
@@ -63,7 +63,7 @@ const ready = (server: ServerProcess, times: number): Promise<void> => logged(se
 
 const text = async (server: ServerProcess, target = "/"): Promise<string> => (await server.get(target)).text;
 
-onEachRuntime("a pool", (runtime) => {
+onEachKind("a pool", (runtime) => {
   test("workers serve; SIGTERM ends them all, with 0", async () => {
     const server = await startServer(runtime, POOL);
     await ready(server, 2);

@@ -11,7 +11,7 @@ import type { ConfigReport, StatsReport, WorkerStatus } from "../../src/arbiter/
 import { ctl } from "../../src/cli/ctl.ts";
 import { FakeHost } from "../cli/fake.ts";
 import { type Address, Client } from "../support/client.ts";
-import { onEachRuntime, type TestRuntime } from "../support/runtimes.ts";
+import { onEachKind, type TestRuntime } from "../support/runtimes.ts";
 import { type ServerOptions, type ServerProcess, withServer } from "../support/server.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -21,7 +21,7 @@ class RealHost extends FakeHost {
   override readonly sockets = localSockets;
 }
 
-onEachRuntime("tricorn ctl", (runtime: TestRuntime) => {
+onEachKind("tricorn ctl", (runtime: TestRuntime) => {
   const folder = mkdtempSync(join(tmpdir(), "tricorn-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   let sockets = 0;

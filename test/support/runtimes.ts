@@ -61,7 +61,19 @@ export const RUNTIMES: readonly TestRuntime[] = ALL.filter(({ name }) => ASKED?.
 
 /** `describe` once for each runtime. */
 export function onEachRuntime(title: string, body: (runtime: TestRuntime) => void): void {
-  for (const runtime of RUNTIMES) {
+  describeOn(RUNTIMES, title, body);
+}
+
+/**
+ * `describe` once for each kind of runtime, and for the oldest and the newest Node: for what takes long, and depends on
+ * what only those versions could do differently.
+ */
+export function onEachKind(title: string, body: (runtime: TestRuntime) => void): void {
+  describeOn(RUNTIMES.filter(({ name }) => !["node-22", "node-24"].includes(name)), title, body);
+}
+
+function describeOn(runtimes: readonly TestRuntime[], title: string, body: (runtime: TestRuntime) => void): void {
+  for (const runtime of runtimes) {
     describe(`${title}: ${runtime.name}`, () => {
       if (runtime.missing === null) body(runtime);
       else test.skip(`${runtime.name} is not here: ${runtime.missing}`, () => {});
