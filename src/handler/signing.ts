@@ -2,7 +2,6 @@
 // key and salt the text is, byte for byte, what Django makes, so the two can read each other's cookies.
 
 import { ImproperlyConfigured } from "./exceptions.ts";
-import type { Settings } from "./settings.ts";
 
 /** The signature does not belong to the text. */
 export class BadSignature extends Error {
@@ -107,9 +106,9 @@ export class TimestampSigner extends Signer {
 }
 
 /** What signs cookies: `response.setSignedCookie()` and `request.getSignedCookie()` (Django's get_cookie_signer). */
-export function getCookieSigner({ SECRET_KEY }: Pick<Settings, "SECRET_KEY">, salt: string): TimestampSigner {
+export function getCookieSigner(secretKey: string, salt: string): TimestampSigner {
   // The prefix is put only before a key: an empty one stays an error.
-  return new TimestampSigner({ key: SECRET_KEY === "" ? "" : `django.http.cookies${SECRET_KEY}`, salt });
+  return new TimestampSigner({ key: secretKey === "" ? "" : `django.http.cookies${secretKey}`, salt });
 }
 
 /** What {@link dumps} and {@link loads} are given besides the value. */
