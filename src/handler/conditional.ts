@@ -1,47 +1,67 @@
-// Conditional requests (RFC 9110 §13): whether a client that has a copy needs the response. Used by ConditionalGetMiddleware
-// and by FileResponse; a view may call it, too, before it does what an If-Match makes conditional.
+// Conditional requests (RFC 9110 §13): whether a client that has a copy needs the response. ConditionalGetMiddleware and
+// FileResponse ask here; a view may, too, before it does what an If-Match makes conditional.
 
 import { parseEtags, parseHttpDate } from "./http.ts";
 import type { HttpRequest } from "./request.ts";
 import { HttpResponse, HttpResponseNotModified } from "./response.ts";
 
-/** What a 304 has of the 200 that it stands for (RFC 9110 §15.4.5), and Django's Last-Modified. */
-const KEPT = ["Cache-Control", "Content-Location", "Date", "ETag", "Expires", "Last-Modified", "Vary"];
+/** What a 304 has of the 200 that it stands for (RFC 9110 §15.4.5), and Last-Modified, as in Django. */
+const KEPT: ReadonlySet<string> = new Set([
+  "cache-control",
+  "content-location",
+  "date",
+  "etag",
+  "expires",
+  "last-modified",
+  "vary",
+]);
 
 /**
  * `response`, or what is to be sent in its place: 304 where the client's copy is good, 412 where what it asks for has
- * changed. Its ETag and Last-Modified are what the conditions are compared with.
- *
- * As in RFC 9110 §13.2.2: If-Match counts before If-Unmodified-Since, If-None-Match before If-Modified-Since, and only a
- * successful response is conditional (§13.2.1). What cannot be read is ignored. Closing the new response closes the old.
- * (Django's get_conditional_response.)
+ * changed. Closing the new response closes the old. See {@link conditionalStatus}. (Django's get_conditional_response.)
  */
 export function conditional(request: HttpRequest, response: HttpResponse): HttpResponse {
+  const status = conditionalStatus(request, response);
+  if (status === null) return response;
+  const headers = response.headers.entries().filter(([name]) => KEPT.has(name.toLowerCase()));
+  const other = status === 304 ? new HttpResponseNotModified({ headers }) : new HttpResponse("", { status });
+  for (const morsel of response.cookies.values()) other.setCookie(morsel.name, morsel.value, morsel);
+  other.addCloser(() => response.close());
+  return other;
+}
+
+/**
+ * What the request's conditions make of `response`: 304, 412, or null for the response itself. They are compared with its
+ * ETag and Last-Modified.
+ *
+ * As in RFC 9110 §13.2.2: If-Match counts before If-Unmodified-Since, If-None-Match before If-Modified-Since, and only a
+ * successful response is conditional (§13.2.1). A condition that cannot be read is ignored.
+ */
+export function conditionalStatus(request: HttpRequest, response: HttpResponse): 304 | 412 | null {
   const { META, method } = request;
-  if (
-    META.HTTP_IF_NONE_MATCH === undefined && META.HTTP_IF_MODIFIED_SINCE === undefined &&
-    META.HTTP_IF_MATCH === undefined && META.HTTP_IF_UNMODIFIED_SINCE === undefined
-  ) return response;
-  if (response.statusCode < 200 || response.statusCode > 299) return response;
+  const ifMatch = META.HTTP_IF_MATCH;
+  const ifNoneMatch = META.HTTP_IF_NONE_MATCH;
+  const ifModifiedSince = META.HTTP_IF_MODIFIED_SINCE;
+  const ifUnmodifiedSince = META.HTTP_IF_UNMODIFIED_SINCE;
+  if ((ifNoneMatch ?? ifModifiedSince ?? ifMatch ?? ifUnmodifiedSince) === undefined) return null;
+  if (response.statusCode < 200 || response.statusCode > 299) return null;
   const etag = response.headers.get("ETag");
   const lastModified = timeOf(response.headers.get("Last-Modified"));
   const isRead = method === "GET" || method === "HEAD";
 
-  if (META.HTTP_IF_MATCH !== undefined) {
-    if (!matchesStrongly(META.HTTP_IF_MATCH, etag)) return preconditionFailed(response);
+  if (ifMatch !== undefined) {
+    if (!matchesStrongly(ifMatch, etag)) return 412;
   } else {
-    const since = timeOf(META.HTTP_IF_UNMODIFIED_SINCE);
-    if (since !== null && lastModified !== null && lastModified > since) return preconditionFailed(response);
+    const since = timeOf(ifUnmodifiedSince);
+    if (since !== null && lastModified !== null && lastModified > since) return 412;
   }
-  if (META.HTTP_IF_NONE_MATCH !== undefined) {
-    if (matchesWeakly(META.HTTP_IF_NONE_MATCH, etag)) {
-      return isRead ? notModified(response) : preconditionFailed(response);
-    }
+  if (ifNoneMatch !== undefined) {
+    if (matchesWeakly(ifNoneMatch, etag)) return isRead ? 304 : 412;
   } else if (isRead) {
-    const since = timeOf(META.HTTP_IF_MODIFIED_SINCE);
-    if (since !== null && lastModified !== null && lastModified <= since) return notModified(response);
+    const since = timeOf(ifModifiedSince);
+    if (since !== null && lastModified !== null && lastModified <= since) return 304;
   }
-  return response;
+  return null;
 }
 
 function timeOf(date: string | null | undefined): number | null {
@@ -62,21 +82,4 @@ function matchesWeakly(field: string, etag: string | null): boolean {
 
 function opaque(etag: string): string {
   return etag.startsWith("W/") ? etag.slice(2) : etag;
-}
-
-function notModified(response: HttpResponse): HttpResponse {
-  const headers = response.headers.entries().filter(([name]) =>
-    KEPT.some((kept) => kept.toLowerCase() === name.toLowerCase())
-  );
-  return inPlaceOf(response, new HttpResponseNotModified({ headers }));
-}
-
-function preconditionFailed(response: HttpResponse): HttpResponse {
-  return inPlaceOf(response, new HttpResponse("", { status: 412 }));
-}
-
-function inPlaceOf(response: HttpResponse, other: HttpResponse): HttpResponse {
-  for (const morsel of response.cookies.values()) other.setCookie(morsel.name, morsel.value, morsel);
-  other.addCloser(() => response.close());
-  return other;
 }

@@ -12,6 +12,7 @@ import type { HttpRequest } from "./request.ts";
 import { type HeadersInit, ResponseHeaders } from "./response_headers.ts";
 import type { Settings } from "./settings.ts";
 import { getCookieSigner } from "./signing.ts";
+import { isThenable } from "./thenable.ts";
 
 /** What a whole response can be made from; an iterable is read, and closed, at once. Strings are sent as UTF-8. */
 export type Content = Chunk | Iterable<Chunk>;
@@ -281,8 +282,12 @@ function withoutContent(code: number, headers: Headers): Headers {
   });
 }
 
-async function finishClosers(pending: Promise<unknown>, closers: Iterator<() => unknown>): Promise<void> {
-  await pending.catch(() => {});
+async function finishClosers(pending: PromiseLike<unknown>, closers: Iterator<() => unknown>): Promise<void> {
+  try {
+    await pending;
+  } catch {
+    // See close().
+  }
   await runClosers(closers);
 }
 
@@ -290,7 +295,7 @@ function runClosers(closers: Iterator<() => unknown>): void | Promise<void> {
   for (let next = closers.next(); next.done !== true; next = closers.next()) {
     try {
       const result = next.value();
-      if (result instanceof Promise) return finishClosers(result, closers);
+      if (isThenable(result)) return finishClosers(result, closers);
     } catch {
       // See close().
     }
