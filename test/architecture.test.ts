@@ -80,6 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What the handler is given because src has no file system and no zlib.
   "adapters/open_file.ts": ["src/handler/ types", "node:"],
   "adapters/compression.ts": ["src/handler/ types", "node:"],
+  "adapters/file_storage.ts": ["src/handler/ types", "node:"],
   "adapters/cores.ts": ["node:"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
