@@ -40,6 +40,17 @@ export function goalOf(runtime: RuntimeName, caseName: string, against: ServerId
 
 export type Verdict = "met" | "missed";
 
+/** One goal and what became of it. */
+export interface Outcome {
+  readonly runtime: string;
+  readonly case: string;
+  readonly against: string;
+  readonly goal: number;
+  /** Null where there is none to judge. */
+  readonly ratios: Readonly<Record<string, number | null>>;
+  readonly verdicts: Readonly<Record<string, Verdict | null>>;
+}
+
 export function judge(ratio: number, atLeast: number): Verdict {
   // What is printed as the goal has reached it.
   return Math.round(ratio * 100) >= Math.round(atLeast * 100) ? "met" : "missed";

@@ -5,8 +5,8 @@ import { cpus, loadavg, release, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { CASES, IDLE } from "./cases.ts";
-import { choosePins } from "./cores.ts";
+import { type Case, CASES, IDLE, WORKERS } from "./cases.ts";
+import { choosePins, choosePoolPins } from "./cores.ts";
 import { type IdleBlock, measureIdle } from "./idle.ts";
 import { type Block, measure, type Setup } from "./measure.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
@@ -15,6 +15,8 @@ import { Progress } from "./progress.ts";
 import { blockTable, goalsSummary, idleOutcomes, idleTable, LEGEND, outcomesOf, toJson } from "./report.ts";
 import { findRuntimes, type RuntimeBinary } from "./runtimes.ts";
 import { needsPackages, type ServerKind, SERVERS } from "./servers.ts";
+import { measureWorkers, type WorkersBlock, workersTurns } from "./workers/block.ts";
+import { WORKERS_LEGEND, workersOutcomes, workersTables } from "./workers/report.ts";
 import { hasWrk, WRK_MISSING } from "./wrk.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -53,6 +55,7 @@ async function main(): Promise<number> {
       baseline: options.baseline === null ? null : resolve(options.baseline),
     },
     pins,
+    poolPins: choosePoolPins(),
     temporary,
     rounds: options.rounds,
     seconds: options.seconds,
@@ -62,34 +65,47 @@ async function main(): Promise<number> {
   const idleSetup = { ...setup, rounds: Math.min(setup.rounds, IDLE_ROUNDS) };
   const blocks: Block[] = [];
   const idleBlocks: IdleBlock[] = [];
-  const turnsOf = ({ case_, servers }: Planned): number =>
-    servers.length * (case_ === null ? idleSetup.rounds : setup.rounds + Number(setup.warmUp));
+  const workersBlocks: WorkersBlock[] = [];
+  const turnsOf = ({ what, servers }: Planned): number =>
+    what === WORKERS
+      ? workersTurns(setup)
+      : servers.length * (what === IDLE ? idleSetup.rounds : setup.rounds + Number(setup.warmUp));
   const progress = new Progress(plan.reduce((turns, planned) => turns + turnsOf(planned), 0));
-  process.stdout.write(options.markdown ? `${LEGEND.replaceAll("\n", " ").trimEnd()}\n` : LEGEND);
-  for (const { case_, runtime, servers } of plan) {
-    const title = `${case_?.name ?? IDLE} on ${runtime.version}`;
+  const legend = (text: string): string => options.markdown ? `${text.replaceAll("\n", " ").trimEnd()}\n` : text;
+  if (plan.some(({ what }) => what !== WORKERS)) process.stdout.write(legend(LEGEND));
+  for (const { what, runtime, servers } of plan) {
+    const title = `${typeof what === "string" ? what : what.name} on ${runtime.version}`;
     progress.block(title);
     const step = (what: string): void => progress.step(`${title}: ${what}`, 1);
-    let table: string;
-    if (case_ === null) {
+    let text: string;
+    if (what === WORKERS) {
+      const block = await measureWorkers(runtime, setup, step);
+      text = (workersBlocks.length === 0 ? `\n${legend(WORKERS_LEGEND)}` : "") + workersTables(block, options.markdown);
+      workersBlocks.push(block);
+    } else if (what === IDLE) {
       const block = await measureIdle(runtime, servers, options.idle, idleSetup, step);
       idleBlocks.push(block);
-      table = idleTable(block, options.markdown);
+      text = idleTable(block, options.markdown);
     } else {
-      const block = await measure(case_, runtime, servers, setup, step);
+      const block = await measure(what, runtime, servers, setup, step);
       blocks.push(block);
-      table = blockTable(block, options.markdown);
+      text = blockTable(block, options.markdown);
     }
     progress.clear();
-    process.stdout.write(table);
+    process.stdout.write(text);
     // After each block, so that a run which is stopped has not been in vain.
     if (options.json !== null) {
-      writeFileSync(options.json, toJson(about, blocks, idleBlocks));
+      writeFileSync(options.json, toJson(about, blocks, idleBlocks, workersBlocks));
     }
   }
-  const outcomes = [...blocks.flatMap(outcomesOf), ...idleBlocks.flatMap(idleOutcomes)];
+  const outcomes = [
+    ...blocks.flatMap(outcomesOf),
+    ...idleBlocks.flatMap(idleOutcomes),
+    ...workersBlocks.flatMap(workersOutcomes),
+  ];
   if (!options.smoke) process.stdout.write(goalsSummary(outcomes, options.markdown));
-  const failed = [...blocks, ...idleBlocks].some(({ results }) => results.some(({ problem }) => problem !== null));
+  const failed = [...blocks, ...idleBlocks].some(({ results }) => results.some(({ problem }) => problem !== null)) ||
+    workersBlocks.some(({ scaling, balance, master }) => [scaling, balance, master].some(({ problem }) => problem));
   return failed ? 1 : 0;
 }
 
@@ -117,9 +133,10 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
 }
 
 interface Planned {
-  /** Null for the memory of idle connections. */
-  readonly case_: (typeof CASES)[number] | null;
+  /** A case, the memory of idle connections, or masters and workers. */
+  readonly what: Case | typeof IDLE | typeof WORKERS;
   readonly runtime: RuntimeBinary;
+  /** None for masters and workers: they are compared among themselves. */
   readonly servers: readonly ServerKind[];
 }
 
@@ -133,17 +150,22 @@ function makePlan({ cases, only, baseline }: Options, runtimes: readonly Runtime
   };
   const loads = CASES.filter(({ name }) => cases.includes(name)).flatMap((case_) =>
     runtimes.map((runtime) => ({
-      case_,
+      what: case_,
       runtime,
       servers: SERVERS.filter((server) => wanted(server, runtime) && server.handlers.includes(case_.handler)),
     }))
   );
-  const idle = !cases.includes(IDLE) ? [] : runtimes.map((runtime) => ({
-    case_: null,
+  const idle = !cases.includes(IDLE) ? [] : runtimes.map((runtime): Planned => ({
+    what: IDLE,
     runtime,
     servers: SERVERS.filter((server) => wanted(server, runtime) && ["tricorn", "own"].includes(server.role)),
   }));
-  return [...loads, ...idle];
+  const workers = !cases.includes(WORKERS) ? [] : runtimes.map((runtime): Planned => ({
+    what: WORKERS,
+    runtime,
+    servers: [],
+  }));
+  return [...loads, ...idle, ...workers];
 }
 
 interface About {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Case, requestText } from "./cases.ts";
-import type { Pins } from "./cores.ts";
+import type { Pins, PoolPins } from "./cores.ts";
 import { exchange, problemOf } from "./exchange.ts";
 import type { RuntimeBinary } from "./runtimes.ts";
 import { freePort, ServerProcess } from "./server_process.ts";
@@ -16,6 +16,7 @@ const START_TIMEOUT = 30_000;
 export interface Setup {
   readonly checkouts: Checkouts;
   readonly pins: Pins;
+  readonly poolPins: PoolPins;
   readonly temporary: string;
   readonly rounds: number;
   readonly seconds: number;
@@ -117,20 +118,21 @@ export async function start(
     BENCH_PORT: String(port),
     BENCH_REQUEST_LENGTH: String(request.length),
   });
+  return { process, port, problem: await untilAnswered(process, port, case_) };
+}
+
+/** Asks `process` until it has answered `case_`; what is wrong with its answer, or why it has none, or null. */
+export async function untilAnswered(process: ServerProcess, port: number, case_: Case): Promise<string | null> {
+  const request = requestText(case_, port);
   const deadline = performance.now() + START_TIMEOUT;
   for (;;) {
     try {
-      const problem = problemOf(await exchange(port, request, case_.pipeline), case_.expected, case_.pipeline);
-      return { process, port, problem };
+      return problemOf(await exchange(port, request, case_.pipeline), case_.expected, case_.pipeline);
     } catch (error) {
-      if (process.exited !== null) {
-        return { process, port, problem: process.exited };
-      }
+      if (process.exited !== null) return process.exited;
       const { code, message } = error as { code?: string; message: string };
-      if (code !== "ECONNREFUSED") return { process, port, problem: message };
-      if (performance.now() > deadline) {
-        return { process, port, problem: `does not listen after 30 s` };
-      }
+      if (code !== "ECONNREFUSED") return message;
+      if (performance.now() > deadline) return "does not listen after 30 s";
     }
     await sleep(20);
   }

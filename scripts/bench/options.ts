@@ -1,13 +1,15 @@
 // The command line: what can be asked for, and what is asked for.
 import { parseArgs } from "node:util";
-import { CASES, IDLE } from "./cases.ts";
+import { CASES, IDLE, WORKERS } from "./cases.ts";
 import { SERVERS } from "./servers.ts";
+
+const ALL_CASES: readonly string[] = [...CASES.map(({ name }) => name), IDLE, WORKERS];
 
 export const HELP: string = `Usage: npm run bench -- [options]
 
 Measures Tricorn against what else would serve the same application, in turns (A B A B), with wrk.
 
-  --cases LIST      ${[...CASES.map(({ name }) => name), IDLE].join(", ")} (default: all)
+  --cases LIST      ${ALL_CASES.join(", ")} (default: all)
   --runtimes LIST   node (all of the default ones), node20, node24, ..., bun, deno, or all
                     (default: this Node, Node 24 from test/nodes when it is there, --node, bun, deno)
   --only LIST       the servers beside Tricorn, by name or role: own, raw, other,
@@ -25,7 +27,7 @@ Measures Tricorn against what else would serve the same application, in turns (A
 
 export interface Options {
   readonly help: boolean;
-  /** Names of cases, "idle" among them. */
+  /** Names of cases, "idle" and "workers" among them. */
   readonly cases: readonly string[];
   /** Null: the default ones. */
   readonly runtimes: readonly string[] | null;
@@ -51,9 +53,8 @@ export function parseOptions(words: readonly string[]): Options {
   const values = parse(words);
   const smoke = values.smoke ?? false;
   const idle = number("idle", values.idle ?? (smoke ? "100" : "5000"), 0);
-  const allCases = [...CASES.map(({ name }) => name), IDLE];
-  const cases = list(values.cases) ?? allCases;
-  known("case", cases, allCases);
+  const cases = list(values.cases) ?? ALL_CASES;
+  known("case", cases, ALL_CASES);
   const only = list(values.only)?.map((name) => name.toLowerCase()) ?? null;
   known("server", only ?? [], SERVERS.flatMap(({ id, role }) => [id.toLowerCase(), role]));
   return {

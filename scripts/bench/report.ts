@@ -1,10 +1,12 @@
 // Results as tables, and as JSON. Pure.
 import { IDLE } from "./cases.ts";
-import { goalOf, judge, type Verdict } from "./goals.ts";
+import { goalOf, judge, type Outcome, type Verdict } from "./goals.ts";
 import type { IdleBlock } from "./idle.ts";
 import type { Block, ServerResult } from "./measure.ts";
-import { compare, median, type Ratio } from "./statistics.ts";
-import { type Column, formatTable } from "./table.ts";
+import { compare, formatRatio, median, type Ratio } from "./statistics.ts";
+import { type Column, formatTable, heading } from "./table.ts";
+import type { WorkersBlock } from "./workers/block.ts";
+import { workersJson, workersOutcomes } from "./workers/report.ts";
 
 export const LEGEND: string =
   "Ratios: how many times better Tricorn is than the server of the row, in requests per second and in " +
@@ -30,17 +32,6 @@ const IDLE_COLUMNS: readonly Column[] = [
   { title: "goal", align: "left" },
   { title: "result", align: "left" },
 ];
-
-/** One goal and what became of it. */
-export interface Outcome {
-  readonly runtime: string;
-  readonly case: string;
-  readonly against: string;
-  readonly goal: number;
-  /** Null where there is none to judge. */
-  readonly ratios: Readonly<Record<string, number | null>>;
-  readonly verdicts: Readonly<Record<string, Verdict | null>>;
-}
 
 export function outcomesOf({ case_, runtime, results }: Block): Outcome[] {
   const tricorn = slicesOf(results, "tricorn");
@@ -154,8 +145,13 @@ export function toJson(
   about: Readonly<Record<string, unknown>>,
   blocks: readonly Block[],
   idleBlocks: readonly IdleBlock[],
+  workersBlocks: readonly WorkersBlock[],
 ): string {
-  const outcomes = [...blocks.flatMap(outcomesOf), ...idleBlocks.flatMap(idleOutcomes)];
+  const outcomes = [
+    ...blocks.flatMap(outcomesOf),
+    ...idleBlocks.flatMap(idleOutcomes),
+    ...workersBlocks.flatMap(workersOutcomes),
+  ];
   const cases = blocks.map(({ case_, runtime, results }) => ({
     case: case_.name,
     runtime: runtime.key,
@@ -181,7 +177,8 @@ export function toJson(
       before,
     })),
   }));
-  return JSON.stringify({ ...about, goals: outcomes, cases, idle }, null, 2) +
+  const workers = workersBlocks.map(workersJson);
+  return JSON.stringify({ ...about, goals: outcomes, cases, idle, workers }, null, 2) +
     "\n";
 }
 
@@ -191,15 +188,6 @@ function slicesOf(results: readonly ServerResult[], id: string): ServerResult["s
 
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
-}
-
-function heading(title: string, markdown: boolean): string {
-  return markdown ? `\n### ${title}\n\n` : `\n${title}\n`;
-}
-
-function formatRatio(ratio: Ratio | null): string {
-  if (ratio === null) return "";
-  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`;
 }
 
 function formatVerdicts(verdicts: Outcome["verdicts"]): string {

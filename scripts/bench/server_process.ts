@@ -35,24 +35,50 @@ export class ServerProcess {
     return this.#exited;
   }
 
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** CPU time until now, in seconds: user and system, of all threads. */
   cpu(): number {
-    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
-    // The second field may contain spaces and parentheses; the last parenthesis ends it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return cpuOf(this.pid);
   }
 
   /** Resident memory in kB. */
   rss(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
-    return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]);
+    return rssOf(this.pid);
   }
 
-  async stop(): Promise<void> {
-    this.#child.kill("SIGKILL");
+  async stop(signal: "SIGKILL" | "SIGQUIT" = "SIGKILL"): Promise<void> {
+    this.#child.kill(signal);
     while (this.#exited === null) await sleep(5);
   }
+}
+
+/** CPU time of a process until now, in seconds: user and system, of all threads. */
+export function cpuOf(pid: number): number {
+  const fields = timesOf(pid);
+  return (fields[0]! + fields[1]!) / TICKS_PER_SECOND;
+}
+
+/** CPU time, in seconds, of the children of this process that have ended. */
+export function endedChildrenCpu(): number {
+  const fields = timesOf("self");
+  return (fields[2]! + fields[3]!) / TICKS_PER_SECOND;
+}
+
+/** utime, stime, cutime and cstime of proc(5), in ticks. */
+function timesOf(pid: number | "self"): number[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The second field may contain spaces and parentheses; the last parenthesis ends it.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 15).map(Number);
+}
+
+/** Resident memory of a process in kB. */
+export function rssOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1]);
 }
 
 function firstLine(output: string): string {

@@ -44,3 +44,9 @@ export function compare(tricorn: readonly Slice[], other: readonly Slice[]): { r
     cpu: pairRatios(other.map(({ cpu }) => cpu), tricorn.map(({ cpu }) => cpu)),
   };
 }
+
+/** `1.50 (1.40-1.60)`; nothing for no ratio. */
+export function formatRatio(ratio: Ratio | null): string {
+  if (ratio === null) return "";
+  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`;
+}

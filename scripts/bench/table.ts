@@ -27,3 +27,8 @@ export function formatTable(
   });
   return [line(columns.map(({ title }) => title)), line(rule), ...escaped.map(line)].join("\n") + "\n";
 }
+
+/** What stands above a table. */
+export function heading(title: string, markdown: boolean): string {
+  return markdown ? `\n### ${title}\n\n` : `\n${title}\n`;
+}

@@ -12,6 +12,10 @@ import type { RuntimeBinary } from "../../../scripts/bench/runtimes.ts";
 import { type ServerId, SERVERS } from "../../../scripts/bench/servers.ts";
 import { compare, median, pairRatios } from "../../../scripts/bench/statistics.ts";
 import { formatTable } from "../../../scripts/bench/table.ts";
+import { type Sample, sharesOf, unevenness } from "../../../scripts/bench/workers/balance.ts";
+import { type WorkersBlock, workersTurns } from "../../../scripts/bench/workers/block.ts";
+import { ceiling, workersOutcomes, workersTables } from "../../../scripts/bench/workers/report.ts";
+import { POOL_CASES } from "../../../scripts/bench/workers/scaling.ts";
 import { luaScript, parseWrk } from "../../../scripts/bench/wrk.ts";
 
 const caseOf = (name: string): Case => CASES.find((case_) => case_.name === name)!;
@@ -160,11 +164,123 @@ describe("the report", () => {
   });
 
   test("has all figures as JSON", () => {
-    const json = JSON.parse(toJson({ commit: "abc" }, [block], []));
+    const json = JSON.parse(toJson({ commit: "abc" }, [block], [], []));
     expect(json.commit).toBe("abc");
     expect(json.cases[0].servers[1]).toMatchObject({ server: "node:http", rps: 61_000, cpuMicros: 14 });
     expect(json.cases[0].servers[2]).toMatchObject({ server: "fastify", problem: "status 404: not found", rps: null });
     expect(json.goals).toHaveLength(2);
+  });
+});
+
+describe("masters and workers", () => {
+  const sample = (at: number, connections: number[], requests: number[], pids = [7, 8]): Sample => ({
+    at,
+    pids,
+    connections,
+    requests,
+  });
+  const samples = [
+    sample(0, [0, 0], [5, 5]),
+    sample(0.3, [40, 0], [5, 5]),
+    sample(0.6, [70, 30], [50, 20]),
+    sample(1, [60, 40], [95, 45]),
+    sample(3.1, [52, 48], [205, 125]),
+    sample(6, [0, 0], [305, 235]),
+  ];
+
+  test("sharesOf takes connections when nearly all are told of, and again when they have settled", () => {
+    expect(sharesOf(samples, "keep-alive", 3)).toEqual({
+      connections: { first: [70, 30], settled: [52, 48] },
+      requests: { first: [200, 120], settled: [100, 110] },
+    });
+    expect(sharesOf(samples, "one-shot", 1).connections).toBeNull();
+    expect(sharesOf(samples, "one-shot", 1).requests.first).toEqual([90, 40]);
+  });
+
+  test("sharesOf refuses what it could only misread", () => {
+    expect(() => sharesOf([...samples, sample(7, [0, 0], [0, 0], [7, 9])], "keep-alive", 3)).toThrow("was replaced");
+    expect(() => sharesOf([samples[0]!, samples[1]!, samples[5]!], "keep-alive", 3)).toThrow("never told");
+  });
+
+  test("unevenness: the busiest worker's share over a fair one", () => {
+    expect(unevenness([50, 50])).toBe(1);
+    expect(unevenness([75, 25])).toBe(1.5);
+    expect(unevenness([100, 0, 0, 0])).toBe(4);
+  });
+
+  test("the ceiling: no process has two cores, and wrk takes its part where it shares them", () => {
+    const cost = { cpu: 200, load: 50 };
+    expect(ceiling({ workers: 0, ...cost }, { cores: 2, shared: true })).toBe(5_000);
+    expect(ceiling({ workers: 2, ...cost }, { cores: 2, shared: true })).toBe(8_000);
+    expect(ceiling({ workers: 2, ...cost }, { cores: 2, shared: false })).toBe(10_000);
+    expect(ceiling({ workers: 2, cpu: 10, load: 20 }, { cores: 2, shared: false })).toBe(50_000);
+  });
+
+  const pool = (workers: 0 | 1 | 2, rps: number[], cpu: number) => ({
+    workers,
+    slices: rps.map((rps) => ({ rps, cpu, busy: rps * cpu / 1e6, load: 20 })),
+  });
+  const workersBlock = (percent: number): WorkersBlock => ({
+    runtime,
+    pins: { server: [], load: [], cores: 2, shared: true, described: "pool and wrk share 2 cores" },
+    scaling: {
+      problem: null,
+      figures: [{
+        case_: POOL_CASES[1]!,
+        results: [pool(0, [5000, 5100], 190), pool(1, [4000, 5000], 200), pool(2, [7600, 9000], 210)],
+      }],
+    },
+    balance: { problem: null, figures: [{ workers: 2, kind: "keep-alive", ...sharesOf(samples, "keep-alive", 3) }] },
+    master: {
+      problem: null,
+      figures: {
+        seconds: 10,
+        percent: { master: percent, workers: 0.4 },
+        memory: { master: 61_000, workers: [70_000] },
+      },
+    },
+  });
+
+  test("their tables", () => {
+    const lines = workersTables(workersBlock(0.2), false).split("\n").map((line) => line.trim().replaceAll(/ +/g, " "));
+    expect(lines).toContain(
+      'workers on Node 20.0.0: busy, GET "Hello, World!" after about 200 us of JavaScript; pool and wrk share 2 cores',
+    );
+    expect(lines).toContain("master, 1 worker 4,500 200.00 20.00 0.90 + 0.09");
+    expect(lines).toContain("master, 2 workers 8,300 210.00 20.00 1.74 + 0.17 1.85 (1.80-1.90) 1.93 1.05 (1.05-1.05)");
+    expect(lines).toContain("2 keep-alive 70 + 30 (1.40) 52 + 48 (1.04) 63 + 38 (1.25) 52 + 48 (1.05)");
+    expect(lines).toContain("master 0.20 61 <= 1 % met");
+  });
+
+  test("a part that failed says why, and the others stay", () => {
+    const block = { ...workersBlock(0.2), scaling: { problem: "status 500: oh", figures: null } };
+    const text = workersTables(block, false);
+    expect(text).toContain("failed: status 500: oh\n");
+    expect(text).toContain("70 + 30");
+    const { workers } = JSON.parse(toJson({}, [], [], [block]));
+    expect(workers[0]).toMatchObject({ runtime: "node20", problems: ["status 500: oh"], idle: { seconds: 10 } });
+  });
+
+  test("the idle master is judged by what it takes of a core", () => {
+    const verdict = (percent: number) => workersOutcomes(workersBlock(percent))[0]!.verdicts.CPU;
+    expect(verdict(0)).toBe("met");
+    expect(verdict(1)).toBe("met");
+    expect(verdict(1.1)).toBe("missed");
+    expect(goalsSummary(workersOutcomes(workersBlock(2)), false)).toContain(
+      "node20 workers / 1 % of a core for an idle master: CPU 0.50 missed (goal 1)",
+    );
+  });
+
+  test("all figures of a pool are in the JSON", () => {
+    const { workers, goals } = JSON.parse(toJson({}, [], [], [workersBlock(0.2)]));
+    expect(workers[0].scaling[0].pools[2]).toMatchObject({ workers: 2, rps: 8300, ratios: { rps: { max: 1.9 } } });
+    expect(workers[0].balance[0].connections.first).toEqual([70, 30]);
+    expect(goals).toHaveLength(1);
+  });
+
+  test("the turns are counted: two cases with three pools, two pools with two kinds of clients, and idleness", () => {
+    expect(workersTurns({ rounds: 1, warmUp: false })).toBe(6 + 4 + 1);
+    expect(workersTurns({ rounds: 5, warmUp: true })).toBe(36 + 12 + 1);
   });
 });
 

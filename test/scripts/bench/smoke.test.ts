@@ -20,7 +20,7 @@ test.skipIf(skipped)(
       const { code, output } = await run([...words, "--smoke", "--seconds", "0.1", "--json", json]);
       expect(output.split("\n").filter((line) => line.includes("failed: "))).toEqual([]);
       expect(code, output).toBe(0);
-      const { cases, idle } = JSON.parse(readFileSync(json, "utf8"));
+      const { cases, idle, workers } = JSON.parse(readFileSync(json, "utf8"));
       const servers = (entries: { runtime: string; servers: { server: string }[] }[], runtime: string): string[] => [
         ...new Set(
           entries.filter((entry) => entry.runtime.startsWith(runtime)).flatMap(({ servers }) =>
@@ -33,6 +33,13 @@ test.skipIf(skipped)(
       expect(servers(cases, "bun")).toEqual(["tricorn", "Bun.serve", "raw"]);
       expect(servers(cases, "deno")).toEqual(["tricorn", "Deno.serve", "raw"]);
       expect(servers(idle, "deno")).toEqual(["tricorn", "Deno.serve"]);
+      expect(workers).toMatchObject(["node", "bun", "deno"].map((runtime) => ({
+        runtime: expect.stringContaining(runtime),
+        problems: [],
+        scaling: [{ case: "hello" }, { case: "busy" }],
+        balance: Array(4).fill({ kind: expect.any(String) }),
+        idle: { memory: { workers: [expect.any(Number), expect.any(Number)] } },
+      })));
     } finally {
       rmSync(folder, { recursive: true });
     }
