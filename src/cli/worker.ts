@@ -34,9 +34,8 @@ export async function work(
 ): Promise<RunningServer> {
   const { host, runtime } = context;
   const born = performance.now();
-  const boot = await awaitBoot(parent);
   let started = false;
-  // Who has nothing to serve yet has nothing to finish.
+  // Who has nothing to serve yet has nothing to finish. The master may say so before it says with what to start.
   const giveUp = (): void => {
     if (!started) host.exit(0);
   };
@@ -44,6 +43,7 @@ export async function work(
   parent.onMessage((message) => {
     if (["drain", "quit"].includes((message as ToWorker).type)) giveUp();
   });
+  const boot = await awaitBoot(parent);
   const events = new EventBus();
   let logged = false;
   const info = (): { id: number; pid: number; age: number } => ({
