@@ -324,7 +324,7 @@ export class StreamingHttpResponse extends HttpResponse implements AsyncIterable
   }
 
   /**
-   * The chunks in bytes, once. Middleware sets another iteration around them: the response releases both, the outer first.
+   * The chunks in bytes, once. Middleware sets another iteration around them: the response releases both.
    */
   get streamingContent(): AsyncIterableIterator<Uint8Array> {
     return encoded(this.#source);
@@ -412,6 +412,12 @@ class Source implements AsyncIterator<Chunk, undefined> {
   }
 
   async #release(): Promise<IteratorResult<Chunk, undefined>> {
+    // Both at once: the outer may be waiting for a chunk of the inner, which will never come.
+    await Promise.all([this.#releaseContent(), this.#inner?.return()]);
+    return { done: true, value: undefined };
+  }
+
+  async #releaseContent(): Promise<void> {
     try {
       if (!this.#over) await (this.#iterator ?? iterate(this.#content)).return?.();
     } catch {
@@ -420,10 +426,8 @@ class Source implements AsyncIterator<Chunk, undefined> {
     try {
       await (this.#content as { close?: () => unknown }).close?.();
     } catch {
-      // As above.
+      // See HttpResponse.close().
     }
-    await this.#inner?.return();
-    return { done: true, value: undefined };
   }
 }
 
