@@ -1,6 +1,7 @@
 // The fields that tell caches what a response depends on and how long it is good for: Vary, Cache-Control, Expires. As
 // django/utils/cache.py. There is no cache here.
 
+import { httpDate } from "./http.ts";
 import type { HttpResponse } from "./response.ts";
 
 /** The directives of Cache-Control (RFC 9111 §5.2.2, RFC 8246, RFC 5861). Times are seconds. */
@@ -80,6 +81,6 @@ export function patchCacheControl(response: HttpResponse, directives: CacheContr
 
 /** Says that the response is not to be kept by anybody, in the words of every age of caches. */
 export function addNeverCacheHeaders(response: HttpResponse): void {
-  response.headers.setDefault("Expires", new Date().toUTCString());
+  response.headers.setDefault("Expires", httpDate());
   patchCacheControl(response, { maxAge: 0, noCache: true, noStore: true, mustRevalidate: true, private: true });
 }

@@ -3,12 +3,12 @@
 
 import { isBodyless } from "../../esgi/reply.ts";
 import type { GetResponse, MiddlewareMethods, View } from "../base.ts";
-import { type ViewMarks, wrapView } from "../decorators.ts";
+import { wrapView } from "../decorators.ts";
 import { ImproperlyConfigured, PermissionDenied } from "../exceptions.ts";
 import type { HttpRequest } from "../request.ts";
 import { type HttpResponse, HttpResponsePermanentRedirect } from "../response.ts";
 import type { Settings } from "../settings.ts";
-import { resolve, Resolver404 } from "../urls/mod.ts";
+import { shouldAppendSlash } from "../urls/base.ts";
 
 // Their body would be lost on the way.
 const WITH_BODY: ReadonlySet<string> = new Set(["DELETE", "POST", "PUT", "PATCH"]);
@@ -44,20 +44,18 @@ export class CommonMiddleware implements MiddlewareMethods {
     const answer = response.statusCode === 404 && this.#shouldRedirectWithSlash(request)
       ? new HttpResponsePermanentRedirect(this.#fullPathWithSlash(request))
       : response;
-    // RFC 9110 §8.6: not with 204; and with 304 it would be that of the representation.
     if (!answer.streaming && !isBodyless(answer.statusCode) && !answer.headers.has("Content-Length")) {
-      answer.headers.set("Content-Length", String(answer.content.length));
+      const length = answer.tell();
+      // RFC 9110 §8.6: that of the answer to GET, which is not known where the view has made none for HEAD.
+      if (length > 0 || request.method !== "HEAD") answer.headers.set("Content-Length", String(length));
     }
     return answer;
   }
 
   /** Whether the path leads nowhere and the one with a "/" at its end does. */
   #shouldRedirectWithSlash(request: HttpRequest): boolean {
-    if (!this.#settings.APPEND_SLASH || request.pathInfo.endsWith("/")) return false;
-    const urlconf = request.urlconf ?? this.#settings.ROOT_URLCONF;
-    if (viewAt(request.pathInfo, urlconf) !== null) return false;
-    const view: ViewMarks | null = viewAt(`${request.pathInfo}/`, urlconf);
-    return view !== null && view.shouldAppendSlash !== false;
+    const { APPEND_SLASH, ROOT_URLCONF } = this.#settings;
+    return APPEND_SLASH && shouldAppendSlash(request.pathInfo, request.urlconf ?? ROOT_URLCONF, request);
   }
 
   /** @throws {ImproperlyConfigured} with DEBUG, where the redirect would lose a body. */
