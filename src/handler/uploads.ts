@@ -211,13 +211,22 @@ export function sanitizeFileName(name: string): string {
   const base = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1)
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "")
     .replace(/[<>:"|?*]/g, "_")
-    // Windows drops these from the end, and "a.exe." would be "a.exe".
-    .replace(/[. ]+$/, "")
     .trimStart();
-  if (base === "" || RESERVED.test(base)) return "unnamed";
-  if (base.length <= NAME_LENGTH) return base;
-  // The ending says more than the middle.
-  const dot = base.lastIndexOf(".");
-  const ending = dot > 0 && base.length - dot <= 32 ? base.slice(dot) : "";
-  return base.slice(0, NAME_LENGTH - ending.length).replace(/[\ud800-\udbff]$/, "") + ending;
+  const cut = trimEnd(shorten(trimEnd(base)));
+  return cut === "" || RESERVED.test(cut) ? "unnamed" : cut;
+}
+
+/** Windows drops these from the end, and "a.exe." would be "a.exe". */
+function trimEnd(name: string): string {
+  let end = name.length;
+  while (end > 0 && (name[end - 1] === "." || name[end - 1] === " ")) end--;
+  return name.slice(0, end);
+}
+
+/** Cuts a long name before its ending, which says more than the middle. */
+function shorten(name: string): string {
+  if (name.length <= NAME_LENGTH) return name;
+  const dot = name.lastIndexOf(".");
+  const ending = dot > 0 && name.length - dot <= 32 ? name.slice(dot) : "";
+  return name.slice(0, NAME_LENGTH - ending.length).replace(/[\ud800-\udbff]$/, "") + ending;
 }
