@@ -4,7 +4,7 @@
 import type { View } from "./base.ts";
 import { addNeverCacheHeaders, type CacheControl, patchCacheControl, patchVaryHeaders } from "./cache.ts";
 import { logResponse } from "./log.ts";
-import type { HttpRequest } from "./request.ts";
+import { ConditionalGetMiddleware } from "./middleware/conditional_get.ts";
 import { type HttpResponse, HttpResponseNotAllowed } from "./response.ts";
 
 /** What can be marked on a view for a middleware to see. */
@@ -42,12 +42,12 @@ export const requirePOST: <P>(view: View<P>) => View<P> = requireHttpMethods(["P
 /** GET and HEAD: what must change nothing. */
 export const requireSafe: <P>(view: View<P>) => View<P> = requireHttpMethods(["GET", "HEAD"]);
 
-/** A decorator that does something with each response. */
-function patching(patch: (response: HttpResponse, request: HttpRequest) => void): <P>(view: View<P>) => View<P> {
+/** A decorator that does something to each response. */
+function patching(patch: (response: HttpResponse) => void): <P>(view: View<P>) => View<P> {
   return (view) =>
     wrapView(view, async (request, params) => {
       const response = await view(request, params);
-      patch(response, request);
+      patch(response);
       return response;
     });
 }
@@ -67,3 +67,13 @@ export function varyOnHeaders(...names: string[]): <P>(view: View<P>) => View<P>
 
 /** Adds Cookie to Vary. */
 export const varyOnCookie: <P>(view: View<P>) => View<P> = varyOnHeaders("Cookie");
+
+const conditionalGet = new ConditionalGetMiddleware();
+
+/** Does for one view what ConditionalGetMiddleware does for all: an ETag, and 304 where the client's copy is good. */
+export function conditionalPage<P>(view: View<P>): View<P> {
+  return wrapView(
+    view,
+    async (request, params) => await conditionalGet.processResponse(request, await view(request, params)),
+  );
+}
