@@ -9,6 +9,7 @@ import { serveHelp } from "./serve.ts";
 const HELP = `Usage: tricorn COMMAND
 
   serve MODULE[:NAME] [flags]  serve an application
+  check [flags]                look for mistakes in the settings of a Handler
   ctl COMMAND                  ask or tell a running server that has workers
   help [COMMAND]               show this, or the help of a command
   --version                    show the version
@@ -16,12 +17,15 @@ const HELP = `Usage: tricorn COMMAND
 "tricorn serve --help" lists the flags, "tricorn ctl --help" the commands of ctl.
 `;
 
-export function help(words: readonly string[], { host }: Context): void {
+export async function help(words: readonly string[], { host }: Context): Promise<void> {
   const [command] = words;
   if (command === undefined || command === "help") return host.stdout(HELP);
   if (command === "serve") return host.stdout(serveHelp());
   if (command === "ctl") return host.stdout(ctlHelp());
+  if (command === "check") return host.stdout((await import("./check.ts")).checkHelp());
   throw new ConfigError(
-    `help: unknown command ${quote(command)}${didYouMean(command, ["serve", "ctl"]) || '; see "tricorn help"'}`,
+    `help: unknown command ${quote(command)}${
+      didYouMean(command, ["serve", "check", "ctl"]) || '; see "tricorn help"'
+    }`,
   );
 }

@@ -58,7 +58,16 @@ export async function loadApplication(target: string, factory: boolean, host: Co
   );
 }
 
-async function importModule(module: string, cannot: string, host: CommandHost): Promise<Record<string, unknown>> {
+/**
+ * The exports of `module`; `cannot` begins the message of what goes wrong.
+ *
+ * @throws {LoadError}
+ */
+export async function importModule(
+  module: string,
+  cannot: string,
+  host: CommandHost,
+): Promise<Record<string, unknown>> {
   try {
     return await host.importModule(module);
   } catch (error) {
@@ -67,7 +76,7 @@ async function importModule(module: string, cannot: string, host: CommandHost): 
   }
 }
 
-interface Found {
+export interface Found {
   readonly name: string;
   readonly value: unknown;
 }
@@ -84,7 +93,12 @@ function findDefault(exports: Record<string, unknown>, module: string, cannot: s
   );
 }
 
-function findNamed(exports: Record<string, unknown>, name: string, cannot: string): Found {
+/**
+ * The export `name`, perhaps with dots. It is not null.
+ *
+ * @throws {LoadError} that names those that there are.
+ */
+export function findNamed(exports: Record<string, unknown>, name: string, cannot: string): Found {
   let value: unknown = exports;
   const path: string[] = [];
   for (const part of name.split(".")) {

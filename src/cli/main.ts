@@ -15,6 +15,8 @@ type Command = (words: readonly string[], context: Context) => void | Promise<vo
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["serve", serve],
   ["ctl", ctl],
+  // With a whole framework behind it, which no server needs.
+  ["check", async (words, context) => await (await import("./check.ts")).check(words, context)],
   ["help", help],
   ["--help", help],
   ["-h", help],

@@ -23,7 +23,7 @@ export class Handler extends BaseHandler {
    */
   run(environ: Environ, startResponse: StartResponse, onRequest?: (request: HttpRequest) => void): MaybePromise<Body> {
     const { FORCE_SCRIPT_NAME } = this.settings;
-    if (FORCE_SCRIPT_NAME !== null) environ.SCRIPT_NAME = FORCE_SCRIPT_NAME;
+    if (FORCE_SCRIPT_NAME !== null) environ.SCRIPT_NAME = FORCE_SCRIPT_NAME.replace(/\/$/, "");
     if (!requestStarted.hasListeners()) return this.#respond(environ, startResponse, onRequest);
     return requestStarted.sendAsync(this, { environ }).then(() => this.#respond(environ, startResponse, onRequest));
   }

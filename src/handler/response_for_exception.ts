@@ -17,7 +17,7 @@ import {
 } from "./exceptions.ts";
 import { log, logResponse } from "./log.ts";
 import type { HttpRequest } from "./request.ts";
-import type { DeferredResponse, HttpResponse } from "./response.ts";
+import { type DeferredResponse, HttpResponse } from "./response.ts";
 import { gotRequestException } from "./signals.ts";
 import { isThenable } from "./thenable.ts";
 
@@ -51,6 +51,7 @@ export async function responseForException(
   sender: unknown,
 ): Promise<HttpResponse> {
   const { DEBUG } = request.settings;
+  if (request.signal.aborted && error === request.signal.reason) return clientHasLeft();
   if (error instanceof Http404) {
     return DEBUG ? technical404Response(request, error) : await errorResponse(request, 404, error, sender);
   }
@@ -84,6 +85,14 @@ export async function responseForException(
     return response;
   }
   return await uncaughtException(request, error, sender);
+}
+
+/**
+ * The view waited for something together with the request's signal, and nobody is there to hear of it. The status is
+ * nginx's.
+ */
+function clientHasLeft(): HttpResponse {
+  return new HttpResponse("", { status: 499, reason: "Client Closed Request" });
 }
 
 const DEFAULT_VIEWS = { 400: badRequest, 403: permissionDenied, 404: pageNotFound, 500: serverError } as const;
@@ -150,7 +159,8 @@ function report(request: HttpRequest, message: string, error: unknown): void {
   log(settings, environ, { logger: "tricorn.request", level: "error", message, status: 500, request, error });
 }
 
-/** Nobody renders an error page's response later. */
+/** What the view for an error has returned. Nobody else renders it. */
 async function rendered(response: HttpResponse): Promise<HttpResponse> {
+  if (!(response instanceof HttpResponse)) throw new TypeError("the view for errors has returned no HttpResponse");
   return "render" in response ? await (response as DeferredResponse).render() : response;
 }
