@@ -115,8 +115,10 @@ function tests(deno: TestRuntime): void {
 
   test("the environment is read when it may be, and not needed", async () => {
     const without = await attempt(deno, {}, [NET, READ_APP]);
-    expect(without.stderr).toContain("Without --allow-env, these are not read from the environment: PORT, FORWARDED_");
-    const withIt = await attempt(deno, {}, [NET, READ_APP, "--allow-env=PORT,FORWARDED_ALLOW_IPS"]);
+    expect(without.stderr).toContain(
+      "Without --allow-env, these are not read from the environment: PORT, WEB_CONCURRENCY,",
+    );
+    const withIt = await attempt(deno, {}, [NET, READ_APP, "--allow-env=PORT,WEB_CONCURRENCY,FORWARDED_ALLOW_IPS"]);
     expect(withIt.stderr).not.toContain("--allow-env");
   });
 }

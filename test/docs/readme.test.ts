@@ -69,7 +69,8 @@ const STRIPPING_NODE = [
 function environment(command: string): NodeJS.ProcessEnv {
   const node = /^node \w+\.ts/.test(command) ? STRIPPING_NODE! : process.execPath;
   const path = [join(ROOT, "node_modules/.bin"), dirname(node), process.env.PATH].join(delimiter);
-  return { ...process.env, PATH: path, NO_COLOR: "1", npm_config_update_notifier: "false" };
+  // Masters have their control sockets there, and `tricorn ctl` finds them.
+  return { ...process.env, PATH: path, XDG_RUNTIME_DIR: HOME, NO_COLOR: "1", npm_config_update_notifier: "false" };
 }
 
 const children = new Set<ChildProcess>();
@@ -291,6 +292,9 @@ function isScript(name: string): (block: Block) => void {
   };
 }
 
+/** The first line of what `ctl show workers` prints; its widths are the figures'. */
+const WORKERS = "ID   PID  GEN  STATE  AGE   REQS  BUSY  WAIT  CONNS     RSS  CPU   LAG";
+
 /** What tests each block; null where another one runs it. */
 const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
   // Installing would pull the packages away from under the other tests.
@@ -352,6 +356,63 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
   "node --import ./node_modules/tricorn/adapters/strip_types.js --test hello.test.ts": eachEnds((output) =>
     expect(output).toMatch(/\b1 pass(?:ed)?\b|\bpass 1\b/)
   ),
+  "npm run serve:node -- examples/hono.ts --workers 2": eachServes(async (served, command) => {
+    await saysHello(served, command);
+    expect(served.stderr).toMatch(/Worker \d+ \(pid:\d+\) is ready/);
+  }),
+  "// pool.ts": ({ text }) => {
+    const permitted = { ...RUN, deno: `${RUN.deno} --allow-run` };
+    for (const kind of ["node", "deno", "bun"] as const) {
+      const command = `${permitted[kind]} pool.${kind}.ts`;
+      const why = missing(command);
+      if (why !== null) test.skip(`${kind}: ${why}`, () => {});
+      else {
+        test(kind, async () => {
+          const port = await freePort();
+          writeFileSync(join(PROJECT, `pool.${kind}.ts`), elsewhere(text, port));
+          const served = new Served(command, PROJECT, port);
+          try {
+            await saysHello(served, command);
+            expect(served.stderr).toMatch(/Worker \d+ \(pid:\d+\) is ready/);
+            expect(await served.stop(), served.stderr).toBe(0);
+          } finally {
+            served.destroy();
+          }
+        });
+      }
+    }
+  },
+  "// tricorn.config.ts": () => {
+    const bin = "node_modules/tricorn/adapters/bin.ts";
+    const runs = { node: `${NODE} ${bin}`, deno: `deno run --allow-read --allow-env ${bin}`, bun: `bun run ${bin}` };
+    for (const command of Object.values(runs)) {
+      const why = missing(command);
+      if (why !== null) test.skip(`${command}: ${why}`, () => {});
+      else {
+        test(command, async () => {
+          const printed = await output(`${command} serve --print-config`, PROJECT);
+          expect(printed).toMatch(/^max_requests +10000 +tricorn\.config\.ts$/m);
+        });
+      }
+    }
+  },
+  "npm run ctl -- show workers": ({ lines }) => {
+    test("each command is obeyed", () =>
+      serving("npm run serve:node -- examples/hono.ts --workers 2", ROOT, async (served, command) => {
+        await saysHello(served, command);
+        // Both, so that none is replaced while it is asked for.
+        await eventually(() => served.stderr.match(/is ready$/gm)?.length === 2, () => served.stderr);
+        const said: string[] = [];
+        for (const line of lines) said.push(await output(line, ROOT));
+        const heads = block(WORKERS).lines[0]!.split(/ +/);
+        expect(said[0]!.split("\n").map((line) => line.trim().split(/ +/))).toContainEqual(heads);
+        expect(said[1]).toContain("reloaded: generation 2 serves\n");
+        expect(said[2]).toContain("3 workers from now on");
+        expect(said[3]).toMatch(/^generation +2$/m);
+      }));
+  },
+  // The test before looks at its heads.
+  [WORKERS]: null,
   "location / {": ({ text }) => {
     const nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path));
     if (nginx === undefined) test.skip("nginx is not here", () => {});
@@ -525,7 +586,7 @@ describe("README.md", () => {
     expect(new Map(rows as [string, number][])).toEqual(new Map(wanted as [string, number][]));
   });
 
-  test.each(["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])(
+  test.each(["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/production.md"])(
     "%s links to what is there",
     (name) => {
       const text = readFileSync(join(ROOT, name), "utf8");
@@ -534,7 +595,7 @@ describe("README.md", () => {
         title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
       );
       const broken = links.filter((link) =>
-        link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, link))
+        link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, dirname(name), link))
       );
       expect(broken).toEqual([]);
     },
