@@ -1,4 +1,4 @@
-// Pieces of HTTP as text (Django's utils/http.py): dates, entity tags, Content-Disposition. No request, no response.
+// Pieces of HTTP as text (Django's utils/http.py): dates, entity tags, Content-Disposition, hosts. No request, no response.
 
 const DAYS = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)";
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -73,4 +73,11 @@ export function contentDispositionHeader(asAttachment: boolean, filename: string
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );
   return `${kind}; filename*=utf-8''${encoded}`;
+}
+
+/** Whether `host` is `pattern`; or, where that begins with ".", below it or equal. (Django's is_same_domain.) */
+export function isSameDomain(host: string, pattern: string): boolean {
+  const lower = pattern.toLowerCase();
+  return lower !== "" &&
+    (host === lower || (lower.startsWith(".") && (host.endsWith(lower) || host === lower.slice(1))));
 }

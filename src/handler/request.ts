@@ -6,6 +6,7 @@ import type { Environ } from "../esgi/environ.ts";
 import type { URLConf } from "./base.ts";
 import { BadRequest, DisallowedHost } from "./exceptions.ts";
 import { parseHeaderParameters } from "./header_parameters.ts";
+import { isSameDomain } from "./http.ts";
 import { HttpHeaders } from "./http_headers.ts";
 import { closestRange, MediaType, parseAccept } from "./media_type.ts";
 import { closeFiles, type Form, MultiPartParser } from "./multipart.ts";
@@ -386,11 +387,7 @@ function domainOf(host: string): string | null {
  * `.example.com` for that and all below it, `*` for any (Django's validate_host).
  */
 export function validateHost(host: string, allowed: readonly string[]): boolean {
-  return host !== "" && allowed.some((pattern) => pattern === "*" || isSameDomain(host, pattern.toLowerCase()));
-}
-
-function isSameDomain(host: string, pattern: string): boolean {
-  return host === pattern || (pattern.startsWith(".") && (host.endsWith(pattern) || host === pattern.slice(1)));
+  return host !== "" && allowed.some((pattern) => pattern === "*" || isSameDomain(host, pattern));
 }
 
 function isCharset(label: string): boolean {

@@ -7,11 +7,13 @@ import type { GetResponse, MiddlewareMethods, View } from "../base.ts";
 import { patchVaryHeaders } from "../cache.ts";
 import { type ViewMarks, wrapView } from "../decorators.ts";
 import { DisallowedHost, ImproperlyConfigured } from "../exceptions.ts";
+import { isSameDomain } from "../http.ts";
 import { logResponse } from "../log.ts";
 import type { HttpRequest } from "../request.ts";
 import { type HttpResponse, HttpResponseForbidden } from "../response.ts";
 import type { Settings } from "../settings.ts";
-import { constantTimeEqual, maskSecret, newSecret, secretOf, tokenFault } from "./csrf_token.ts";
+import { constantTimeCompare } from "../signing.ts";
+import { maskSecret, newSecret, secretOf, tokenFault } from "./csrf_token.ts";
 
 /** What `request.state` has of this. */
 interface CsrfState {
@@ -200,7 +202,7 @@ export class CsrfViewMiddleware implements MiddlewareMethods {
 
 /** `token` is well-formed. */
 function matches(token: string, secret: string): boolean {
-  return constantTimeEqual(secretOf(token), secret);
+  return constantTimeCompare(secretOf(token), secret);
 }
 
 /** `HTTP_X_CSRFTOKEN` as a person writes it: `X-Csrftoken`. */
@@ -243,14 +245,6 @@ function parseTrustedOrigin(origin: string): Origin {
     );
   }
   return parsed;
-}
-
-/** Whether `host` is `pattern`; or, where that begins with ".", below or equal to it (Django's is_same_domain). */
-export function isSameDomain(host: string, pattern: string): boolean {
-  if (pattern === "") return false;
-  const lower = pattern.toLowerCase();
-  if (lower === host) return true;
-  return lower.startsWith(".") && (host.endsWith(lower) || host === lower.slice(1));
 }
 
 /** The view of a request that was refused, where CSRF_FAILURE_VIEW is null. The reason is told with DEBUG only. */

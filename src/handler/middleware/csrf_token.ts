@@ -54,11 +54,3 @@ export function tokenFault(token: string): string | null {
 export function secretOf(token: string): string {
   return token.length === CSRF_TOKEN_LENGTH ? unmaskToken(token) : token;
 }
-
-/** Whether two strings are the same, in a time that does not tell where they differ. */
-export function constantTimeEqual(a: string, b: string): boolean {
-  if (a.length !== b.length) return false;
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
-  return difference === 0;
-}

@@ -11,11 +11,11 @@ import {
   DONT_ENFORCE_CSRF_CHECKS,
   ensureCsrfCookie,
   getToken,
-  isSameDomain,
   parseOrigin,
   rotateToken,
 } from "../../../src/handler/middleware/csrf.ts";
 import { maskSecret, unmaskToken } from "../../../src/handler/middleware/csrf_token.ts";
+import { isSameDomain } from "../../../src/handler/http.ts";
 import { HttpResponse } from "../../../src/handler/response.ts";
 import type { HandlerSettings } from "../../../src/handler/settings.ts";
 import { makeSite, type Site } from "./site.ts";
