@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { BadHeaderError } from "../../src/handler/exceptions.ts";
+import { ResponseHeaders } from "../../src/handler/response_headers.ts";
+
+describe("ResponseHeaders", () => {
+  test("names are of any case, and are sent as they were set", () => {
+    const headers = new ResponseHeaders({ "X-A": "1" });
+    headers.set("Content-TYPE", "text/plain");
+    expect(headers.get("content-type")).toBe("text/plain");
+    expect(headers.has("x-a")).toBe(true);
+    expect(headers.get("X-B")).toBe(null);
+    expect(headers.entries()).toEqual([["X-A", "1"], ["Content-TYPE", "text/plain"]]);
+  });
+
+  test("set() takes the place of all of a name; append() adds; get() joins", () => {
+    const headers = new ResponseHeaders([["Link", "<a>"], ["X", "1"], ["link", "<b>"]]);
+    expect(headers.get("LINK")).toBe("<a>, <b>");
+    headers.append("Link", "<c>");
+    expect([...headers]).toEqual([["Link", "<a>"], ["X", "1"], ["link", "<b>"], ["Link", "<c>"]]);
+    headers.set("link", "<d>");
+    expect([...headers]).toEqual([["link", "<d>"], ["X", "1"]]);
+  });
+
+  test("setDefault() leaves what is there", () => {
+    const headers = new ResponseHeaders({ A: "1" });
+    headers.setDefault("a", "2");
+    headers.setDefault("B", "3");
+    expect([...headers]).toEqual([["A", "1"], ["B", "3"]]);
+  });
+
+  test("delete() takes all of a name", () => {
+    const headers = new ResponseHeaders([["A", "1"], ["B", "2"], ["a", "3"]]);
+    expect(headers.delete("a")).toBe(true);
+    expect(headers.delete("a")).toBe(false);
+    expect([...headers]).toEqual([["B", "2"]]);
+  });
+
+  test.each([
+    "a\r\nSet-Cookie: x=1",
+    "a\nb",
+    "a\rb",
+    "a\0b",
+    "a\x7fb",
+    "a\x0bb",
+  ])("a value that splits the response is refused: %j", (value) => {
+    const headers = new ResponseHeaders();
+    for (const method of ["set", "append", "setDefault"] as const) {
+      expect(() => headers[method]("X-A", value)).toThrow(BadHeaderError);
+    }
+    expect(() => new ResponseHeaders({ "X-A": value })).toThrow(/X-A/);
+    expect([...headers]).toEqual([]);
+  });
+
+  test.each(["", "X A", "X:A", "X\nA", "é", "X\0"])("RFC 9110 §5.1: %j is no name", (name) => {
+    expect(() => new ResponseHeaders().set(name, "a")).toThrow(BadHeaderError);
+  });
+
+  test("latin-1 and tabs pass; beyond that the error tells the remedy", () => {
+    const headers = new ResponseHeaders({ A: "caf\xe9\t!" });
+    expect(headers.get("A")).toBe("caf\xe9\t!");
+    expect(() => headers.set("X-Title", "文")).toThrow(/X-Title .*"文".*encodeURIComponent.*contentDispositionHeader/);
+  });
+
+  test("a value that is no string is refused", () => {
+    expect(() => new ResponseHeaders().set("Content-Length", 5 as unknown as string)).toThrow(
+      /Content-Length .*String/,
+    );
+    expect(() => new ResponseHeaders().set("A", undefined as unknown as string)).toThrow(BadHeaderError);
+  });
+});
