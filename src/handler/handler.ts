@@ -77,18 +77,21 @@ export class Handler extends BaseHandler {
     }
   }
 
-  /** Called by the response's close(), which calls nothing twice. */
-  async #finish(request: HttpRequest): Promise<void> {
+  /** Called by the response's close(), which calls nothing twice. A promise only where there is something to wait for. */
+  #finish(request: HttpRequest): MaybePromise<void> {
+    const closing = request.close();
+    if (isThenable(closing) || requestFinished.hasListeners()) return this.#finishLater(request, closing);
+  }
+
+  async #finishLater(request: HttpRequest, closing: MaybePromise<void>): Promise<void> {
     const { environ } = request;
     const report = (message: string, error: unknown): void =>
       log(this.settings, environ, { logger: "tricorn.request", level: "error", message, status: 500, request, error });
     try {
-      const closing = request.close();
-      if (isThenable(closing)) await closing;
+      await closing;
     } catch (error) {
-      report("closing the request failed", error);
+      report("deleting the uploaded files failed", error);
     }
-    if (!requestFinished.hasListeners()) return;
     for (const [, response] of await requestFinished.sendRobustAsync(this, { environ })) {
       if (response instanceof Error) report("a receiver of requestFinished failed", response);
     }
