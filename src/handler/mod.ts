@@ -12,9 +12,20 @@ export type {
   URLConf,
   View,
 } from "./base.ts";
-export { Handler } from "./handler.ts";
+export { getApplication, Handler } from "./handler.ts";
 export { type HandlerSettings, resolveSettings, type Settings } from "./settings.ts";
 export * from "./exceptions.ts";
+export { type LogRecord, logResponse } from "./log.ts";
+export {
+  type ConnectOptions,
+  gotRequestException,
+  type Receiver,
+  requestFinished,
+  requestStarted,
+  Signal,
+  type SignalResponse,
+} from "./signals.ts";
+export * as checks from "./checks/mod.ts";
 
 // URLs.
 export * from "./urls/mod.ts";
