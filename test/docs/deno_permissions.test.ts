@@ -1,4 +1,5 @@
-// README.md's table of what Deno must allow: what is named there is enough, and nothing of it can be left out.
+// README.md's table of what Deno must allow: what is named there is enough, and nothing of it can be left out. Of
+// docs/production.md's, the least that workers need.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -102,6 +103,24 @@ function tests(deno: TestRuntime): void {
       });
     }
   }
+
+  const RUN = `--allow-run=${deno.program},cat`;
+  const WORKERS = [NET, `${READ_APP},adapters/watchdog_thread.js`, "--allow-env", RUN];
+
+  test(`workers: ${WORKERS.join(" ")}`, async () => {
+    const whole = await attempt(deno, { workers: 1, control_socket_disable: true }, WORKERS);
+    expect(whole.listens, whole.stderr).toBe(true);
+    expect(whole.code).toBe(0);
+    expect(whole.stderr).not.toMatch(/WARNING|ERROR|--allow/);
+  });
+
+  test.each(["--allow-env", RUN])("workers: not without %s", async (permission) => {
+    const rest = WORKERS.filter((other) => other !== permission);
+    const { listens, code, stderr } = await attempt(deno, { workers: 1, control_socket_disable: true }, rest);
+    expect(listens).toBe(false);
+    expect(stderr).toMatch(new RegExp(`^tricorn: .*${permission.split("=")[0]}.*\\n$`, "m"));
+    expect(code).toBe(1);
+  });
 
   test("an inherited socket: nothing but what reads the application", async () => {
     const server = createServer();
