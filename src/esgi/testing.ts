@@ -468,7 +468,9 @@ function toRequestBody(request: EnvironOptions): SourceBody {
   }
   if (body instanceof FormData || body instanceof Blob) {
     const message = new Response(body);
-    return { bytes: null, chunks: iterate(message.body!), contentType: message.headers.get("Content-Type") };
+    // First: on Bun the field is gone when somebody reads the body.
+    const contentType = message.headers.get("Content-Type");
+    return { bytes: null, chunks: iterate(message.body!), contentType };
   }
   return { bytes: null, chunks: iterate(body), contentType: null };
 }
