@@ -124,8 +124,11 @@ export class MultiPartSplitter {
 
   /** Where the next delimiter begins, or might with the next bytes; else the end. */
   #find(bytes: Uint8Array, from: number): number {
-    for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
-      if (this.#begins(bytes, at)) return at;
+    // No indexOf(): of a client who sends nothing but CR each byte would cost a call, 13 MB/s on Node.
+    for (let at = from; at < bytes.length; at++) {
+      // Where the last of CR LF "-" "-" would be is none of these: then they begin at none of four places.
+      while (at + 3 < bytes.length && bytes[at + 3] !== DASH && bytes[at + 3] !== LF && bytes[at + 3] !== CR) at += 4;
+      if (bytes[at] === CR && this.#begins(bytes, at)) return at;
     }
     return bytes.length;
   }
@@ -141,8 +144,8 @@ export class MultiPartSplitter {
 }
 
 function findBlankLine(bytes: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
-    if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
+  for (let at = from; at < bytes.length - 3; at++) {
+    if (bytes[at] === CR && bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at;
   }
   return -1;
 }

@@ -181,10 +181,16 @@ function limitFields(query: string, maxFields: number): void {
 
 const encoder = new TextEncoder();
 
+type Decode = (text: string) => string;
+
+const UTF8 = decodeWith(new TextDecoder("utf-8", { ignoreBOM: true }));
+
+function decoderOf(encoding: string): Decode {
+  return encoding === "utf-8" ? UTF8 : decodeWith(new TextDecoder(encoding, { ignoreBOM: true }));
+}
+
 /** Undoes "+" and percent-encoding. What is no escape stays, what is no character becomes U+FFFD (WHATWG URL §5.1). */
-function decoderOf(encoding: string): (text: string) => string {
-  // A byte order mark is a character here.
-  const decoder = new TextDecoder(encoding, { ignoreBOM: true });
+function decodeWith(decoder: TextDecoder): Decode {
   const utf8 = decoder.encoding === "utf-8";
   return (text) => {
     const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;

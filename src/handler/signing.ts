@@ -31,7 +31,6 @@ export class Signer {
   readonly #salt: string;
   /** What stands before the signature. */
   readonly sep: string;
-  #key: Promise<CryptoKey> | null = null;
 
   /**
    * @throws {ImproperlyConfigured} when the key is empty
@@ -48,8 +47,8 @@ export class Signer {
   }
 
   async signature(value: string): Promise<string> {
-    this.#key ??= saltedKey(`${this.#salt}signer`, this.#secret);
-    return encodeBase64(new Uint8Array(await crypto.subtle.sign("HMAC", await this.#key, encoder.encode(value))));
+    const key = await saltedKey(`${this.#salt}signer`, this.#secret);
+    return encodeBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(value))));
   }
 
   async sign(value: string): Promise<string> {
@@ -149,9 +148,24 @@ export function constantTimeCompare(one: string, other: string): boolean {
   return difference === 0;
 }
 
+/** Keys that have been made, by the text that they were made of: each is two trips to the system's threads. */
+const keys = new Map<string, Promise<CryptoKey>>();
+const MAX_KEYS = 100;
+
+function saltedKey(salt: string, secret: string): Promise<CryptoKey> {
+  const text = salt + secret;
+  let key = keys.get(text);
+  if (key === undefined) {
+    // Salts are the program's, and few; but one may be made of a user's name.
+    if (keys.size >= MAX_KEYS) keys.clear();
+    keys.set(text, key = makeKey(text));
+  }
+  return key;
+}
+
 /** Django's salted_hmac: the key of the HMAC is the hash of salt and secret. */
-async function saltedKey(salt: string, secret: string): Promise<CryptoKey> {
-  const key = await crypto.subtle.digest("SHA-256", encoder.encode(salt + secret));
+async function makeKey(text: string): Promise<CryptoKey> {
+  const key = await crypto.subtle.digest("SHA-256", encoder.encode(text));
   return await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
