@@ -12,6 +12,7 @@ import { context } from "./context.ts";
 
 export { BindError, ConfigError, LoadError };
 export { temporaryFileStorage } from "./file_storage.ts";
+export { openFile, openFileBelow } from "./open_file.ts";
 export type { Application, Config, FetchApplication, Hooks, Options, RunningServer };
 
 /**

@@ -34,14 +34,31 @@ export * from "./urls/mod.ts";
 export { HttpRequest } from "./request.ts";
 export { MultiValueDict, QueryDict } from "./query_dict.ts";
 export { UploadedFile } from "./uploads.ts";
+export {
+  BadSignature,
+  constantTimeCompare,
+  dumps,
+  loads,
+  SignatureExpired,
+  Signer,
+  TimestampSigner,
+} from "./signing.ts";
 
 // Responses.
+export { conditional } from "./conditional.ts";
+export { type CookieOptions, Morsel } from "./cookie.ts";
+export { type FileLike, FileResponse, type FileResponseInit, type FileStream } from "./file_response.ts";
+export { contentDispositionHeader } from "./http.ts";
 export {
+  type Content,
+  ContentNotRenderedError,
   DeferredResponse,
+  type ESGIResponse,
   HttpResponse,
   HttpResponseBadRequest,
   HttpResponseForbidden,
   HttpResponseGone,
+  type HttpResponseInit,
   HttpResponseNotAllowed,
   HttpResponseNotFound,
   HttpResponseNotModified,
@@ -49,10 +66,12 @@ export {
   HttpResponseRedirect,
   HttpResponseServerError,
   JsonResponse,
+  type RedirectInit,
+  type StreamingContent,
   StreamingHttpResponse,
 } from "./response.ts";
-export { FileResponse } from "./file_response.ts";
-export { or404, redirect } from "./shortcuts.ts";
+export { type HeadersInit, ResponseHeaders } from "./response_headers.ts";
+export { type HasAbsoluteURL, or404, redirect } from "./shortcuts.ts";
 
 // Middleware, and the decorators that belong to it.
 export {
@@ -73,7 +92,10 @@ export {
   getToken,
   rotateToken,
 } from "./middleware/csrf.ts";
+export { type Compression, gzipMiddleware } from "./middleware/gzip.ts";
+export { RequestIDMiddleware } from "./middleware/request_id.ts";
 export { SecurityMiddleware } from "./middleware/security.ts";
+export { type OpenFileBelow, staticFilesMiddleware } from "./middleware/static.ts";
 
 // Views: decorators, caches, mounted applications.
 export {
