@@ -11,6 +11,7 @@ import type { Application } from "../src/esgi/application.ts";
 import { context } from "./context.ts";
 
 export { BindError, ConfigError, LoadError };
+export { compression } from "./compression.ts";
 export { temporaryFileStorage } from "./file_storage.ts";
 export { openFile, openFileBelow } from "./open_file.ts";
 export type { Application, Config, FetchApplication, Hooks, Options, RunningServer };
