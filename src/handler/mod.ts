@@ -31,16 +31,29 @@ export * as checks from "./checks/mod.ts";
 export * from "./urls/mod.ts";
 
 // Requests.
-export { HttpRequest } from "./request.ts";
-export { MultiValueDict, QueryDict } from "./query_dict.ts";
-export { UploadedFile } from "./uploads.ts";
+export { HttpRequest, type SignedCookieOptions } from "./request.ts";
+export { HttpHeaders } from "./http_headers.ts";
+export { MediaType } from "./media_type.ts";
+export { MultiValueDict, QueryDict, type QueryDictOptions } from "./query_dict.ts";
+export { RawPostDataException } from "./request_body.ts";
+export {
+  type FileStorage,
+  type FileUploadHandler,
+  MemoryFileUploadHandler,
+  type StoredFile,
+  TemporaryFileUploadHandler,
+  UploadedFile,
+  type UploadInfo,
+} from "./uploads.ts";
 export {
   BadSignature,
   constantTimeCompare,
   dumps,
+  type DumpsOptions,
   loads,
   SignatureExpired,
   Signer,
+  type SignerOptions,
   TimestampSigner,
 } from "./signing.ts";
 
