@@ -34,8 +34,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/config/": ["src/runtime/port.ts types"],
   "src/observe/": ["src/esgi/ types"],
   "src/runtime/": ["src/esgi/ types"],
-  // Unknown settings are told with the nearest name, here as there.
-  "src/handler/": ["src/esgi/", "src/config/nearest.ts", "mrmime"],
+  // Unknown settings are told with the nearest name, and errors are shown in the log, here as there.
+  "src/handler/": ["src/esgi/", "src/config/nearest.ts", "src/observe/text.ts", "mrmime"],
   "src/bridges/": ["src/esgi/"],
   "src/server/": ["src/esgi/", "src/http1/", "src/gateway_protocols/", "src/observe/", "src/runtime/port.ts types"],
   "src/dev/": ["src/esgi/", "src/observe/", "src/runtime/port.ts types"],

@@ -2,10 +2,11 @@
 // through it to the view. What comes before and after, environ and startResponse, is handler.ts's.
 
 import type { MaybePromise } from "../esgi/application.ts";
+import { checkResponse, describe } from "./check_response.ts";
 import { ImproperlyConfigured, MiddlewareNotUsed } from "./exceptions.ts";
 import { logResponse } from "./log.ts";
 import type { HttpRequest } from "./request.ts";
-import { type DeferredResponse, HttpResponse } from "./response.ts";
+import type { DeferredResponse, HttpResponse } from "./response.ts";
 import { convertExceptionToResponse } from "./response_for_exception.ts";
 import { type HandlerSettings, resolveSettings, type Settings } from "./settings.ts";
 import { isThenable } from "./thenable.ts";
@@ -87,7 +88,7 @@ export class BaseHandler {
   /** Wraps the middleware from the inside out, each behind a conversion of its exceptions. */
   #loadMiddleware(): GetResponse {
     const { MIDDLEWARE } = this.settings;
-    let chain = convertExceptionToResponse((request) => this.#getResponse(request), this);
+    let chain = convertExceptionToResponse((request) => this.#getResponse(request), "the view", this);
     for (let index = MIDDLEWARE.length - 1; index >= 0; index--) {
       const layer = this.#loadLayer(MIDDLEWARE[index]!, index, chain);
       if (layer !== null) chain = layer;
@@ -120,7 +121,7 @@ export class BaseHandler {
     const getResponse = typeof made === "function" ? made : around(layer, inner);
     // It would convert what is converted already.
     if (getResponse === inner) return inner;
-    return convertExceptionToResponse((request) => checkLater(getResponse(request), name), this);
+    return convertExceptionToResponse(getResponse, name, this);
   }
 
   /**
@@ -175,12 +176,11 @@ export class BaseHandler {
     }
     if (isThenable(response)) {
       return response.then(
-        (response) => this.#render(request, check(response, viewName(match))),
+        (response) => this.#render(request, checkResponse(response, () => viewName(match))),
         (error: unknown) => this.#processException(request, error),
       );
     }
-    if (!(response instanceof HttpResponse) || response.closed) check(response, viewName(match));
-    return this.#render(request, response);
+    return this.#render(request, checkResponse(response, () => viewName(match)));
   }
 
   /** The exception middleware hears of what the view, or its response's rendering, has thrown. */
@@ -254,40 +254,16 @@ function firstAnswer(
     const answer = ask(methods);
     if (isThenable(answer)) {
       return answer.then((answer) =>
-        answer ? check(answer, `${name} in ${method}`) : firstAnswer(layers, method, ask, index + 1)
+        answer ? checkResponse(answer, () => `${name} in ${method}`) : firstAnswer(layers, method, ask, index + 1)
       );
     }
-    if (answer) return check(answer, `${name} in ${method}`);
+    if (answer) return checkResponse(answer, () => `${name} in ${method}`);
   }
   return null;
 }
 
-function checkLater(response: MaybePromise<HttpResponse>, culprit: string): MaybePromise<HttpResponse> {
-  if (response instanceof HttpResponse && !response.closed) return response;
-  return isThenable(response) ? response.then((response) => check(response, culprit)) : check(response, culprit);
-}
-
-/** @throws {TypeError} that names the culprit, when `response` is none. */
-function check(response: unknown, culprit: string): HttpResponse {
-  if (response instanceof HttpResponse) {
-    if (!response.closed) return response;
-    throw new TypeError(`${culprit} returned a response that has been sent before; make one for each request`);
-  }
-  throw new TypeError(`${culprit} returned ${describe(response)} instead of an HttpResponse${remedy(response)}`);
-}
-
-function remedy(response: unknown): string {
-  if (response === undefined) return "; is a return missing?";
-  return response instanceof Response ? "; to serve a fetch application here, mount it" : "";
-}
-
 function viewName({ view, route }: ResolverMatch): string {
   return `the view ${view.name === "" ? "" : `${view.name} `}of the route ${JSON.stringify(route)}`;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name ?? "null-prototype object"}`;
-  return typeof value === "function" ? "a function" : typeof value === "string" ? "a string" : String(value);
 }
 
 /** A class is a function whose prototype cannot be replaced; one without `new` cannot be called. */

@@ -1,7 +1,7 @@
 // What a developer sees, with DEBUG, in place of an error page: plain text (Django's views/debug.py, as far as it is for
 // clients that want no HTML).
 
-import { stackOf } from "./log.ts";
+import { describeError } from "../observe/text.ts";
 import type { Http404 } from "./exceptions.ts";
 import type { HttpRequest } from "./request.ts";
 import { HttpResponse } from "./response.ts";
@@ -9,7 +9,7 @@ import { Resolver404 } from "./urls/exceptions.ts";
 
 /** What was thrown, with its stack. `status` is 400 or more. */
 export function technical500Response(request: HttpRequest, error: unknown, status: number): HttpResponse {
-  return text(status, `${stackOf(error)}\n\n${about(request)}`);
+  return text(status, `${describeError(error)}\n\n${about(request)}`);
 }
 
 /** Which routes were tried, or which view has thrown Http404. */

@@ -2,6 +2,7 @@
 // Where records go is the setting LOGGER's to say; without it, they are lines of the server's error log.
 
 import type { Environ } from "../esgi/environ.ts";
+import { describeError, escapeBlock, escapeLine } from "../observe/text.ts";
 import type { HttpRequest } from "./request.ts";
 import type { HttpResponse } from "./response.ts";
 import type { Settings } from "./settings.ts";
@@ -11,7 +12,7 @@ export interface LogRecord {
   /** Who speaks: `tricorn.request`, or `tricorn.security.` and the class of what was thrown (Django's `django.*`). */
   readonly logger: string;
   readonly level: "error" | "warning";
-  /** One line. */
+  /** One line, but for what the client has put into it: escape that where lines count. */
   readonly message: string;
   /** The status of the response. */
   readonly status: number;
@@ -41,7 +42,7 @@ export function logResponse(
   log(request.settings, request.environ, {
     logger: options.logger ?? "tricorn.request",
     level: options.level ?? (response.statusCode >= 500 ? "error" : "warning"),
-    message: `${message}: ${oneLine(request.path)}`,
+    message: `${message}: ${request.path}`,
     status: response.statusCode,
     request,
     ...(options.error === undefined ? {} : { error: options.error }),
@@ -54,28 +55,15 @@ export function log(settings: Settings, environ: Environ, record: LogRecord): vo
     if (settings.LOGGER !== null) settings.LOGGER(record);
     else environ["esgi.errors"].write(formatRecord(record));
   } catch (error) {
-    environ["esgi.errors"].write(`the setting LOGGER failed: ${String(error)}\n`);
+    environ["esgi.errors"].write(`the setting LOGGER failed: ${escapeLine(String(error))}\n`);
   }
 }
 
-/** A record as text; with the stack where the fault is the site's own. */
-export function formatRecord({ logger, level, message, error }: LogRecord): string {
-  const stack = level === "error" && error !== undefined ? `${stackOf(error)}\n` : "";
-  return `${level.toUpperCase()} ${logger}: ${message}\n${stack}`;
-}
-
-/** The stack of what was thrown, with those of its causes. */
-export function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Node and Deno begin a stack with the message, Bun and Safari do not.
-  const head = `${error.name}: ${error.message}`;
-  const stack = error.stack ?? "";
-  const text = stack.includes(error.message) ? stack : `${head}\n${stack}`;
-  return error.cause === undefined || error.cause === error ? text : `${text}\nCaused by: ${stackOf(error.cause)}`;
-}
-
-/** A path comes from the client: what it has of line breaks must not make lines in a log. */
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (control) => encodeURIComponent(control)).slice(0, 2000);
+/**
+ * A record as text, with what was thrown where the fault is the site's own. What the client sent is on one line, or
+ * indented: it cannot pass for a line of the log's.
+ */
+export function formatRecord({ logger, level, message, status, error }: LogRecord): string {
+  const detail = status >= 500 && error !== undefined ? `  ${escapeBlock(describeError(error), "  ")}\n` : "";
+  return `${level.toUpperCase()} ${logger}: ${escapeLine(message)}\n${detail}`;
 }

@@ -4,6 +4,7 @@
 import type { MaybePromise } from "../esgi/application.ts";
 import { InputError } from "../esgi/input.ts";
 import type { ErrorView, GetResponse, URLConf } from "./base.ts";
+import { checkResponse } from "./check_response.ts";
 import { technical404Response, technical500Response } from "./debug.ts";
 import { badRequest, pageNotFound, permissionDenied, serverError } from "./defaults.ts";
 import {
@@ -22,12 +23,21 @@ import { gotRequestException } from "./signals.ts";
 import { isThenable } from "./thenable.ts";
 
 /**
- * `getResponse` without exceptions: whatever it throws becomes a response. One stands around the view and around each
- * middleware, so that a middleware can rely on a response from what is further in.
+ * `getResponse` without exceptions: whatever it throws, or returns in the place of a response, becomes a response. One
+ * stands around the view and around each middleware, so that a middleware can rely on what is further in.
  *
+ * @param name what errors call it
  * @param sender the handler, for gotRequestException
  */
-export function convertExceptionToResponse(getResponse: GetResponse, sender: unknown): GetResponse {
+export function convertExceptionToResponse(getResponse: GetResponse, name: string, sender: unknown): GetResponse {
+  const culprit = (): string => name;
+  const checked = (request: HttpRequest, response: HttpResponse): MaybePromise<HttpResponse> => {
+    try {
+      return checkResponse(response, culprit);
+    } catch (error) {
+      return responseForException(request, error, sender);
+    }
+  };
   return (request) => {
     let response: MaybePromise<HttpResponse>;
     try {
@@ -35,9 +45,11 @@ export function convertExceptionToResponse(getResponse: GetResponse, sender: unk
     } catch (error) {
       return responseForException(request, error, sender);
     }
-    return isThenable(response)
-      ? response.then(undefined, (error: unknown) => responseForException(request, error, sender))
-      : response;
+    if (!isThenable(response)) return checked(request, response);
+    return response.then(
+      (response) => checked(request, response),
+      (error: unknown) => responseForException(request, error, sender),
+    );
   };
 }
 
@@ -161,6 +173,6 @@ function report(request: HttpRequest, message: string, error: unknown): void {
 
 /** What the view for an error has returned. Nobody else renders it. */
 async function rendered(response: HttpResponse): Promise<HttpResponse> {
-  if (!(response instanceof HttpResponse)) throw new TypeError("the view for errors has returned no HttpResponse");
+  checkResponse(response, () => "the view for errors");
   return "render" in response ? await (response as DeferredResponse).render() : response;
 }

@@ -262,7 +262,7 @@ describe("the end of a request: close and request_finished, once, whatever happe
     const reply = await call(handler.application);
     expect(reply.text()).toBe("ok");
     expect(reply.errors).toMatch(
-      /^ERROR tricorn\.request: a receiver of requestFinished failed\nRangeError: receiver\n/,
+      /^ERROR tricorn\.request: a receiver of requestFinished failed\n {2}RangeError: receiver\n/,
     );
   });
 

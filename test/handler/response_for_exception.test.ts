@@ -133,14 +133,24 @@ describe("logging", () => {
     const environ = { "esgi.errors": { write: (text: string) => void lines.push(text), flush: () => {} } };
     await client.get("/", undefined, { environ });
     await client.get("/a%0Ab%E2%80%A8", undefined, { environ });
-    expect(lines[0]).toMatch(/^ERROR tricorn\.request: Internal Server Error: \/\nRangeError: mine\n +at /);
-    expect(lines[1]).toBe("WARNING tricorn.request: Not Found: /a%0Ab%E2%80%A8\n");
+    expect(lines[0]).toMatch(/^ERROR tricorn\.request: Internal Server Error: \/\n {2}RangeError: mine\n +at /);
+    expect(lines[1]).toBe("WARNING tricorn.request: Not Found: /a\\nb\\u2028\n");
   });
 
   test("a cause has its stack, too", () => {
     const error = new Error("outer", { cause: new RangeError("inner") });
     const text = formatRecord({ logger: "l", level: "error", message: "m", status: 500, request: null, error });
-    expect(text).toMatch(/^ERROR l: m\nError: outer\n[^]*\nCaused by: RangeError: inner\n/);
+    expect(text).toMatch(/^ERROR l: m\n {2}Error: outer\n[^]*\n {2}caused by: RangeError: inner\n/);
+  });
+
+  test("a message that a client had a part in makes no lines either", async () => {
+    const lines: string[] = [];
+    const handler = new Handler({
+      ROOT_URLCONF: [path("", throwing(new exceptions.SuspiciousOperation("odd\nERROR fake: line")))],
+    });
+    const environ = { "esgi.errors": { write: (text: string) => void lines.push(text), flush: () => {} } };
+    await new Client(handler).get("/", undefined, { environ });
+    expect(lines).toEqual(["ERROR tricorn.security.SuspiciousOperation: odd\\nERROR fake: line: /\n"]);
   });
 
   test("a LOGGER that fails ends no request", async () => {
