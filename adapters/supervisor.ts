@@ -31,9 +31,12 @@ import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shar
 const REPORTS = 4;
 const FIRST_SOCKET = 5;
 
-/** What a child is, and how many sockets it inherits: `worker:2`. A child of its own must not take itself for one. */
+/** What a child is, how many sockets it inherits, and whose it is: `worker:2:4711`. A child of its own is none. */
 const ROLE = "TRICORN_WORKER";
 type Role = "worker" | "master" | "daemon";
+
+/** Milliseconds between two looks whether the process that started this one is there. */
+const LOOK = 500;
 
 /** What goes over the channel: `[what the arbiter says]`, or the index of a socket that is asked for or sent (Node). */
 type Envelope = readonly [message: unknown] | number;
@@ -241,7 +244,9 @@ function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   const sent = role === "worker" && onBun === null && deno === undefined;
   const lent = sent ? [] : own.map((socket) => socket.lend(FIRST_SOCKET + own.length));
   const variables: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${lent.length}` })) {
+  for (
+    const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${lent.length}:${process.pid}` })
+  ) {
     if (typeof value === "string") variables[name] = value;
   }
   const output = role === "daemon" ? "ignore" : "inherit";
@@ -346,8 +351,19 @@ class ToStarter implements Channel {
   }
 
   onDisconnect(listener: () => void): void {
-    if (process.connected) process.once("disconnect", listener);
-    else queueMicrotask(listener);
+    let told = false;
+    const tell = (): void => {
+      clearInterval(looking);
+      if (!told) listener();
+      told = true;
+    };
+    // Deno does not always say it: where the master died while a message was on its way, "disconnect" never came (1 of 4).
+    const looking = setInterval(() => {
+      if (process.ppid !== starter) tell();
+    }, LOOK);
+    (looking as unknown as { unref(): void }).unref();
+    if (process.connected) process.once("disconnect", tell);
+    else queueMicrotask(tell);
   }
 }
 
@@ -392,15 +408,15 @@ class ToMaster extends ToStarter implements Parent {
 const inside = (handle: unknown): SharedInside | null => handle instanceof Object ? { handle } : null;
 
 /** What this process was started as by another Tricorn. Forgets it, for the sake of this process's children. */
-function takeRole(): readonly [role: string, sockets: number] {
+function takeRole(): readonly [role: string, sockets: number, starter: number] {
   const denied = deno?.permissions.querySync({ name: "env", variable: ROLE }).state;
-  if ((denied ?? "granted") !== "granted") return ["", 0];
-  const [role = "", sockets] = (process.env[ROLE] ?? "").split(":");
+  if ((denied ?? "granted") !== "granted") return ["", 0, 0];
+  const [role = "", sockets, pid] = (process.env[ROLE] ?? "").split(":");
   delete process.env[ROLE];
-  return typeof process.send === "function" ? [role, Number(sockets)] : ["", 0];
+  return typeof process.send === "function" ? [role, Number(sockets), Number(pid)] : ["", 0, 0];
 }
 
-const [role, inherited] = takeRole();
+const [role, inherited, starter] = takeRole();
 
 /** The way to the master, in a worker. */
 export const parent: Parent | null = role === "worker" ? new ToMaster(inherited) : null;

@@ -16,7 +16,7 @@ const LOOK = 250;
 /** Milliseconds that the program may take to say where it is: native code cannot be interrupted. */
 const PATIENCE = 1000;
 /** Milliseconds of further silence after which there can be no master. */
-const LEFT_ALONE = 10_000;
+const LEFT_ALONE = 5000;
 /** Frames of a stack. */
 const FRAMES = 50;
 

@@ -3,6 +3,7 @@
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { connect } from "node:tls";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { onEachKind, ROOT } from "../support/runtimes.ts";
 import { ServerProcess, startServer, withServer } from "../support/server.ts";
 import { eventually, sleep } from "../support/wait.ts";
@@ -28,11 +29,19 @@ const POOL = { app: "test/runtimes/fixtures/pool.ts", workers: 2, permissions: P
 
 const HAS_OPENSSL = spawnSync("openssl", ["version"]).status === 0;
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "tricorn-pool-"));
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A folder of a test's own. */
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tricorn-pool-"));
+  // Workers may be somebody else.
+  chmodSync(folder, 0o755);
+  folders.push(folder);
+  return folder;
+}
 
 /** The process ids of the workers that live. */
 function workers(server: ServerProcess): number[] {
@@ -111,6 +120,7 @@ onEachKind("a pool", (runtime) => {
   });
 
   test("SIGUSR1 reopens the logs, of the master and of the workers", async () => {
+    const folder = newFolder();
     const log = join(folder, "error.log");
     const access = join(folder, "access.log");
     const options = { ...POOL, errorlog: log, accesslog: access, bind: `unix:${join(folder, "sock")}` };
@@ -140,12 +150,13 @@ onEachKind("a pool", (runtime) => {
 
   describe("a reload", () => {
     test("takes up new code and a new configuration; what is broken changes nothing", async () => {
+      const folder = newFolder();
       const file = join(folder, "how");
       const config = join(folder, "tricorn.config.json");
       writeFileSync(file, "ok 1");
       writeFileSync(config, `{ "workers": 2, "raw_env": ["COLOUR=red"] }`);
       const { workers: _, ...pool } = POOL;
-      const options = { ...pool, words: ["-c", config], env: { POOL_FILE: file }, boot_timeout: 10 };
+      const options = { ...pool, words: ["-c", config], env: { POOL_FILE: file } };
       await withServer(runtime, options, async (server) => {
         await ready(server, 2);
         const first = workers(server);
@@ -157,6 +168,7 @@ onEachKind("a pool", (runtime) => {
         await logged(server, "broken at import");
         await logged(server, "Reload failed", 1);
         writeFileSync(file, "hang");
+        writeFileSync(config, `{ "workers": 2, "boot_timeout": 1 }`);
         server.signal("SIGHUP");
         await logged(server, "Reload failed", 2);
         writeFileSync(file, "ok 2");
@@ -178,6 +190,7 @@ onEachKind("a pool", (runtime) => {
     });
 
     test("follows the link in which the server was started", async () => {
+      const folder = newFolder();
       for (const version of [1, 2]) {
         mkdirSync(join(folder, String(version)));
         writeFileSync(
@@ -211,6 +224,7 @@ onEachKind("a pool", (runtime) => {
     });
 
     test("follows the file of touch_reload", async () => {
+      const folder = newFolder();
       const touched = join(folder, "touch");
       writeFileSync(touched, "");
       await withServer(runtime, { ...POOL, touch_reload: touched }, async (server) => {
@@ -225,10 +239,12 @@ onEachKind("a pool", (runtime) => {
   });
 
   test.skipIf(!HAS_OPENSSL)("TLS, and certificates that change (skipped without openssl)", async () => {
+    const folder = newFolder();
     const certificate = (name: string): void => {
+      const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
       const files = ["-keyout", join(folder, "key.new"), "-out", join(folder, "cert.new")];
       const subject = ["-subj", `/CN=${name}`, "-days", "1", "-nodes"];
-      execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", ...files, ...subject], { stdio: "ignore" });
+      execFileSync("openssl", ["req", "-x509", ...key, ...files, ...subject], { stdio: "ignore" });
       renameSync(join(folder, "key.new"), join(folder, "key"));
       renameSync(join(folder, "cert.new"), join(folder, "cert"));
     };
@@ -275,6 +291,7 @@ onEachKind("a pool", (runtime) => {
   });
 
   test("SIGUSR2: another master takes over, and this one ends", async () => {
+    const folder = newFolder();
     const pidfile = join(folder, "pid");
     const server = await startServer(runtime, { ...POOL, pidfile });
     await ready(server, 2);
@@ -312,11 +329,23 @@ onEachKind("a pool", (runtime) => {
     });
 
     test("a worker whose event loop stands still is killed, and its request named", async () => {
+      const folder = newFolder();
       const told = join(folder, "told");
       const config = join(folder, "tricorn.config.mjs");
       writeFileSync(
         config,
-        `import { writeFileSync } from "node:fs";
+        `import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
          export const worker_timeout = (server, worker, report) => writeFileSync(${JSON.stringify(told)},
            JSON.stringify({ master: server.pid, worker: worker.pid, report }));`,
       );
@@ -337,6 +366,7 @@ onEachKind("a pool", (runtime) => {
     });
 
     test("what cannot boot ends the command: 3, 4, 5, and a taken port 1", async () => {
+      const folder = newFolder();
       const file = join(folder, "how");
       const started = (how: string, more: object = {}): ServerProcess => {
         writeFileSync(file, how);
@@ -407,6 +437,7 @@ onEachKind("a pool", (runtime) => {
   });
 
   test("hooks are called where and when Gunicorn calls them", async () => {
+    const folder = newFolder();
     const told = join(folder, "told");
     const config = join(folder, "tricorn.config.mjs");
     const hooks = [
@@ -428,7 +459,18 @@ onEachKind("a pool", (runtime) => {
     ];
     writeFileSync(
       config,
-      `import { appendFileSync } from "node:fs";
+      `import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
        const note = (name) => (...values) => appendFileSync(${JSON.stringify(told)}, name + " " + process.pid + " " +
          values.map((one) => typeof one === "number" ? one : one?.urls ? "server" : one?.id ? "worker" : "x") + "\\n");
        ${hooks.map((name) => `export const ${name} = note("${name}");`).join("\n")}
@@ -470,6 +512,7 @@ onEachKind("a pool", (runtime) => {
   test.skipIf(process.getuid?.() !== 0)(
     "workers are another user; their logs are theirs (skipped unless root)",
     async () => {
+      const folder = newFolder();
       const log = join(folder, "error.log");
       const bind = `unix:${join(folder, "sock")}`;
       // Deno lacks setgroups: it refuses as long as root's further groups would stay.

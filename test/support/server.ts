@@ -52,7 +52,8 @@ export class ServerProcess {
   readonly #binds: number;
 
   constructor(runtime: TestRuntime, options: ServerOptions) {
-    const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, words: more = [], ...settings } = options;
+    const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, words: more = [], ...settings } =
+      options;
     const words = [
       ...runtime.words(permissions),
       "adapters/bin.ts",
