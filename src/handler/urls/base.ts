@@ -31,7 +31,7 @@ export interface ReverseExtras {
   /** What follows "#", as it is. */
   readonly fragment?: string;
   /** The namespace that the request is in: `request.resolverMatch?.namespace`. Default none. */
-  readonly currentApp?: string;
+  readonly currentApp?: string | undefined;
   /** Where the application is mounted: `request.environ.SCRIPT_NAME`. Default "". */
   readonly prefix?: string;
 }
@@ -39,7 +39,11 @@ export interface ReverseExtras {
 /** All that reverse() takes beside the name, for a pattern that needs `Params`. */
 export type ReverseOptions<Params> =
   & ReverseExtras
-  & (Record<never, never> extends Params ? { readonly params?: Params } : { readonly params: Params });
+  & (Record<never, never> extends Params ? { readonly params?: Exactly<Params> }
+    : { readonly params: Exactly<Params> });
+
+/** TypeScript takes everything for an object without properties. */
+type Exactly<Params> = Params extends unknown ? [keyof Params] extends [never] ? Record<string, never> : Params : never;
 
 /** Options that may be left out when nothing in them is needed. */
 type Optional<Options> = Record<never, never> extends Options ? [options?: Options] : [options: Options];

@@ -33,21 +33,21 @@ export interface ConverterTypes {
 
 const text = (regex: string): Converter<string> => ({ regex, fromURL: (text) => text, toURL: String });
 
-const CONVERTERS = new Map<string, Converter>(Object.entries(
-  {
-    str: text("[^/]+"),
-    slug: text("[-a-zA-Z0-9_]+"),
-    // Python's ".", and not JavaScript's, which stops at U+2028 too.
-    path: text("[^\\n]+"),
-    uuid: text("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
-    // Beyond 2^53 a number is another one than the URL says: two URLs would be one article.
-    int: {
-      regex: "[0-9]+",
-      fromURL: (text: string) => Number.isSafeInteger(Number(text)) ? Number(text) : undefined,
-      toURL: String,
-    },
-  } satisfies { [Name in keyof ConverterTypes]: Converter<ConverterTypes[Name]> },
-));
+// Beyond 2^53 a number is another one than the URL says: two URLs would be one article.
+const int: Converter<number> = {
+  regex: "[0-9]+",
+  fromURL: (text) => Number.isSafeInteger(Number(text)) ? Number(text) : undefined,
+  toURL: String,
+};
+
+const CONVERTERS = new Map<string, Converter>([
+  ["int", int],
+  ["str", text("[^/]+")],
+  ["slug", text("[-a-zA-Z0-9_]+")],
+  ["uuid", text("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")],
+  // Python's ".", and not JavaScript's, which stops at U+2028 too.
+  ["path", text("[^\\n]+")],
+]);
 
 /**
  * Makes a converter known to the routes that are written after it (Django's register_converter). Converters belong to the

@@ -14,9 +14,9 @@ export {
 export { checkUrls } from "./checks.ts";
 export {
   defineUrls,
+  Include,
   include,
   type IncludeOptions,
-  Include,
   path,
   type PathFunction,
   type PathOptions,

@@ -214,9 +214,11 @@ function mayMatchSlash(regex: string): boolean {
 /** The text that everything begins with that the regular expression matches. */
 function literalPrefix(source: string): string {
   if (source.includes("|")) return "";
-  const text = /^\^([\w\-/]*)/.exec(source)?.[1] ?? "";
-  // The last character may belong to a quantifier.
-  return /[?*{]/.test(source[text.length + 1] ?? "") ? text.slice(0, -1) : text;
+  const [, text = "", next = ""] = /^\^((?:[\w\-/]|\\[./-])*)(.?)/s.exec(source) ?? [];
+  const characters = text.match(/\\?./g) ?? [];
+  // The last one may be absent.
+  if (/[?*{]/.test(next)) characters.pop();
+  return characters.map((one) => one.at(-1)).join("");
 }
 
 /** What URLPattern and URLResolver can be restricted to. */

@@ -3,7 +3,7 @@
 import type { ConverterTypes } from "./converters.ts";
 
 /** The members of an intersection as one object, so that messages show what is wanted. */
-export type Simplify<T> = { [Key in keyof T]: T[Key] } & Record<never, never>;
+export type Simplify<T> = unknown extends T ? T : { [Key in keyof T]: T[Key] };
 
 /** What is known of a URL pattern that has a name: this with its namespaces, and what reverse() needs. */
 // deno-lint-ignore no-explicit-any -- of a list that says nothing of its patterns, reverse() takes anything
