@@ -10,7 +10,7 @@ import { EventBus } from "../observe/events.ts";
 import { type Bind, ListenError, type LocalListener, type SharedSocket, type Supervisor } from "../runtime/port.ts";
 import { type Admin, type AdminStatus, startAdmin } from "./admin.ts";
 import { controlTarget } from "./control_target.ts";
-import { attempt } from "./attempt.ts";
+import { attempt, reasonOf } from "./attempt.ts";
 import { resolveIdentity } from "./identity.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
@@ -150,6 +150,12 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       path === null ? [] : host.resolve(path)
     );
     if (paths.length === 0) return;
+    for (const path of paths) {
+      await context.control.stamp(path).catch((error: unknown) => {
+        const message = `Changes of ${quote(path)} are not seen: ${reasonOf(error)}`;
+        events.emit("notice", { level: "warning", message });
+      });
+    }
     const system = {
       stamp: (path: string) => context.control.stamp(path),
       every: (milliseconds: number, callback: () => void) => runtime.every(milliseconds, callback),

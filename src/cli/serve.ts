@@ -28,8 +28,10 @@ Serves an ESGI application, a fetch handler, or an object with fetch (Hono, ...)
 
 ${flagHelp()}
 Signals: SIGINT and SIGTERM let requests finish and exit with 0, a second one closes at once, as
-SIGQUIT does; SIGUSR1 reopens the log files.
-Exit codes: 0 stopped, 1 cannot listen, 2 wrong usage, 3 the application cannot be loaded.
+SIGQUIT does; SIGUSR1 reopens the log files. A master also: SIGHUP reloads, SIGTTIN and SIGTTOU add
+and take a worker, SIGUSR2 starts a new master in its place (docs/signals.md).
+Exit codes: 0 stopped, 1 cannot listen or run as asked, 2 wrong usage, 3 the application cannot be
+loaded, 4 the module has no application, 5 workers failed one after another.
 `;
 }
 
