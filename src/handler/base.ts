@@ -59,6 +59,14 @@ export type URLConf = readonly UrlPattern[] | {
 /** What a method of a middleware gives that has no response: nothing. */
 type Answer = HttpResponse | null | undefined | void;
 
+const METHODS = [
+  "processRequest",
+  "processView",
+  "processTemplateResponse",
+  "processException",
+  "processResponse",
+] as const satisfies readonly (keyof MiddlewareMethods)[];
+
 /** A middleware, with the name that errors call it by. */
 interface Layer {
   readonly name: string;
@@ -102,18 +110,22 @@ export class BaseHandler {
       throw new ImproperlyConfigured(`${place} is ${describe(middleware)}; give the class or the function itself`);
     }
     const name = middleware.name === "" ? place : `${place}, ${middleware.name},`;
-    let made: GetResponse | MiddlewareMethods | null | undefined;
+    let made: GetResponse | MiddlewareMethods;
     try {
       made = isClass(middleware) ? new middleware(inner, this.settings) : middleware(inner, this.settings);
     } catch (error) {
       if (error instanceof MiddlewareNotUsed) return null;
       throw error;
     }
-    if (made === null || made === undefined) {
+    if (typeof made !== "function" && !METHODS.some((method) => made?.[method] !== undefined)) {
       throw new ImproperlyConfigured(
-        `${name} returned ${made} instead of a middleware; return a function of a request, or throw MiddlewareNotUsed`,
+        `${name} made ${
+          describe(made)
+        } instead of a middleware: that is a function of a request, or has at least one of ` +
+          `${METHODS.join(", ")}; one that wants to be left out throws MiddlewareNotUsed`,
       );
     }
+    // A function may have methods as well, as in Django.
     const layer: Layer = { name, methods: made as MiddlewareMethods };
     if (layer.methods.processView !== undefined) this.#viewMiddleware.unshift(layer);
     if (layer.methods.processTemplateResponse !== undefined) this.#templateResponseMiddleware.push(layer);
@@ -172,15 +184,20 @@ export class BaseHandler {
     try {
       response = match.view(request, match.params);
     } catch (error) {
-      return this.#processException(request, error);
+      return this.#renderException(request, error);
     }
     if (isThenable(response)) {
       return response.then(
         (response) => this.#render(request, checkResponse(response, () => viewName(match))),
-        (error: unknown) => this.#processException(request, error),
+        (error: unknown) => this.#renderException(request, error),
       );
     }
     return this.#render(request, checkResponse(response, () => viewName(match)));
+  }
+
+  #renderException(request: HttpRequest, error: unknown): MaybePromise<HttpResponse> {
+    const answer = this.#processException(request, error);
+    return isThenable(answer) ? answer.then((answer) => this.#render(request, answer)) : this.#render(request, answer);
   }
 
   /** The exception middleware hears of what the view, or its response's rendering, has thrown. */
@@ -220,7 +237,8 @@ export class BaseHandler {
     try {
       return await response.render();
     } catch (error) {
-      return await this.#processException(request, error);
+      const answer = await this.#processException(request, error);
+      return "render" in answer ? await (answer as DeferredResponse).render() : answer;
     }
   }
 }

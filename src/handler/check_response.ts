@@ -23,6 +23,9 @@ function remedy(response: unknown): string {
 
 /** A value for a message. */
 export function describe(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name ?? "null-prototype object"}`;
+  if (typeof value === "object" && value !== null) {
+    const name = value.constructor?.name ?? "Object";
+    return name === "Object" || name === "Array" ? `an ${name.toLowerCase()}` : `a ${name}`;
+  }
   return typeof value === "function" ? "a function" : typeof value === "string" ? "a string" : String(value);
 }

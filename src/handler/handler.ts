@@ -142,7 +142,8 @@ function closing(body: Upgraded, { signal }: HttpRequest, response: HttpResponse
 
 /**
  * The application of a settings module, as Django's wsgi.py has it; `load` imports the module, which exports `settings`:
- * `export const application = await getApplication(() => import("./settings.ts"))`.
+ * `export const application = await getApplication(() => import("./settings.ts"))`. `tricorn check` finds the same module
+ * by the environment variable TRICORN_SETTINGS_MODULE, which `load` may read, too.
  */
 export async function getApplication(
   load: () => Promise<{ readonly settings: HandlerSettings }>,

@@ -136,14 +136,20 @@ describe("load_middleware", () => {
     expect((await get(ok, [notUsed, NotUsed])).text).toBe("ok");
   });
 
-  test("None is ImproperlyConfigured, and names the middleware", () => {
+  test.each<[string, unknown]>([
+    ["undefined", undefined],
+    ["null", null],
+    ["a Promise", Promise.resolve()],
+    ["an object", { process_request: () => null }],
+  ])("None is ImproperlyConfigured, and names the middleware; so is %s", (shown, made) => {
     function forgetful(): never {
-      return undefined as never;
+      return made as never;
     }
     expect(() => new BaseHandler({ MIDDLEWARE: [forgetful] })).toThrow(
       new ImproperlyConfigured(
-        "MIDDLEWARE[0], forgetful, returned undefined instead of a middleware; " +
-          "return a function of a request, or throw MiddlewareNotUsed",
+        `MIDDLEWARE[0], forgetful, made ${shown} instead of a middleware: that is a function of a request, or has at ` +
+          "least one of processRequest, processView, processTemplateResponse, processException, processResponse; " +
+          "one that wants to be left out throws MiddlewareNotUsed",
       ),
     );
   });
@@ -383,6 +389,16 @@ describe("process_exception", () => {
     );
     expect(response.text).toBe("saved");
     expect(notes).toEqual(["a: template"]);
+  });
+
+  test("its response is rendered, too", async () => {
+    const rendering = catcher("a", [], () => new DeferredResponse(() => "rendered", {}));
+    expect((await get(failing, [rendering])).text).toBe("rendered");
+    const broken: View = () =>
+      new DeferredResponse(() => {
+        throw new RangeError("template");
+      }, {});
+    expect((await get(broken, [rendering])).text).toBe("rendered");
   });
 
   test("does not hear of what middleware has thrown, nor of an unknown URL", async () => {
