@@ -180,9 +180,10 @@ export class BaseHandler {
   }
 
   #callView(request: HttpRequest, match: ResolverMatch): MaybePromise<HttpResponse> {
+    const { view, params } = match;
     let response: MaybePromise<HttpResponse>;
     try {
-      response = match.view(request, match.params);
+      response = view(request, params);
     } catch (error) {
       return this.#renderException(request, error);
     }
