@@ -26,7 +26,7 @@ export type Query =
 
 /** What {@link reverse} takes beside the name and its parameters. */
 export interface ReverseExtras {
-  /** What follows "?"; nothing does when it is empty. */
+  /** What follows "?". Nothing does when it is empty. */
   readonly query?: Query;
   /** What follows "#", as it is. */
   readonly fragment?: string;
