@@ -167,12 +167,18 @@ export class ResolverMatch {
     this.#matches = matches;
     this.#tried = tried;
     this.view = view;
-    const { includes } = route;
+    const { includes, pattern } = route;
+    // Loops, since this is on the way of every request: most of these objects are empty.
     const params: Record<string, unknown> = {};
+    let hasArgs = false;
     for (let i = 0; i < matches.length; i++) {
-      Object.assign(params, matches[i]!.kwargs, (includes[i] ?? route.pattern).kwargs);
+      const { args, kwargs } = matches[i]!;
+      const extra = i < includes.length ? includes[i]!.kwargs : pattern.kwargs;
+      for (const name in kwargs) params[name] = kwargs[name];
+      for (const name in extra) params[name] = extra[name];
+      hasArgs ||= args.length > 0;
     }
-    this.params = matches.some(({ args }) => args.length > 0) ? { ...positional(route, matches), ...params } : params;
+    this.params = hasArgs ? Object.assign(params, positional(route, matches)) : params;
   }
 
   /** The name of the pattern, or null (Django's url_name). */
