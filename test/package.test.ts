@@ -46,6 +46,8 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   "tricorn/testing": ["ESGIViolation", "call", "makeEnviron", "validator"],
   "tricorn/fetch": ["fromFetch", "installLightGlobals", "toFetchHandler"],
   "tricorn/node": ["toNodeListener"],
+  "tricorn/handler": ["Handler", "HttpRequest", "HttpResponse", "checks", "include", "mount", "path", "reverse"],
+  "tricorn/handler/testing": ["Client", "RequestFactory"],
 };
 
 const IMPORTS = `
@@ -61,6 +63,8 @@ import { type Options, type RunningServer, serve } from "tricorn";
 import type { Application, Environ, StartResponse } from "tricorn/esgi";
 import { InputError } from "tricorn/esgi";
 import { type FetchApplication, fromFetch, toFetchHandler } from "tricorn/fetch";
+import { defineUrls, Handler, JsonResponse, path, registerConverter, reverse, type View } from "tricorn/handler";
+import { Client } from "tricorn/handler/testing";
 import { toNodeListener } from "tricorn/node";
 import { call, makeEnviron, validator } from "tricorn/testing";
 
@@ -81,6 +85,23 @@ export const handler: (request: Request) => Promise<Response> = toFetchHandler(f
 createServer(toNodeListener(application)).listen(0);
 const reply = await call(validator(application), makeEnviron({ path: "/x", json: { a: 1 } }));
 export const status: number = reply.status;
+declare module "tricorn/handler" {
+  interface ConverterTypes { day: Date }
+}
+registerConverter({ regex: "[0-9-]+", fromURL: (text) => new Date(text), toURL: (date) => date.toJSON() }, "day");
+const year: View<{ year: number }> = (_request, { year }) => new JsonResponse({ year });
+const day: View<{ day: Date }> = (_request, { day }) => new JsonResponse({ day: day.getTime() });
+const urlconf = defineUrls([path("<int:year>/", year, { name: "year" }), path("on/<day:day>/", day)]);
+export const url: string = reverse("year", { urlconf, params: { year: 2024 } });
+const site = new Handler({ ALLOWED_HOSTS: ["localhost"], ROOT_URLCONF: urlconf });
+export const answer: { year: number } = (await new Client(site).get(url)).json<{ year: number }>();
+await serve(site.application);
+// @ts-expect-error: the parameter is missing
+reverse("year", { urlconf });
+// @ts-expect-error: the view wants another type than the converter gives
+path("<slug:year>/", year);
+// @ts-expect-error: there is no such setting
+new Handler({ ALLOWED_HOST: ["localhost"] });
 // @ts-expect-error: there is no such option
 await serve(application, { bnd: "127.0.0.1:0" });
 // @ts-expect-error: a status is a string
