@@ -195,7 +195,8 @@ onEachRuntime("examples/site", (runtime) => {
       expect(page).toContain(">é _b_.html</a> by ada");
       const place = /\/files\/\d+\//.exec(page)![0];
       const file = await visitor().get(place);
-      expect(new Uint8Array(await file.arrayBuffer())).toEqual(bytes);
+      // By hand: vitest looks at each of four million bytes for half a minute.
+      expect(Buffer.compare(Buffer.from(await file.arrayBuffer()), bytes)).toBe(0);
       expect(file.headers.get("Content-Disposition")).toMatch(/^attachment; filename\*=utf-8''/);
       const part = await visitor().get(place, { headers: { Range: "bytes=2-4" } });
       expect([part.status, part.headers.get("Content-Range")]).toEqual([206, `bytes 2-4/${size}`]);
