@@ -35,6 +35,8 @@ type Named<Name extends string, Params, Kwargs> = [Name] extends [never] ? never
 
 type NoKwargs = Record<never, never>;
 
+// Where a pattern is written in a list, TypeScript would take its name from the list's type: any string. Hence NoInfer.
+
 /** path(), for views that get `Outer` from the includes around them. */
 export interface PathFunction<Outer> {
   /**
@@ -47,18 +49,17 @@ export interface PathFunction<Outer> {
     route: Route,
     view: View<Simplify<Outer & RouteParams<Route> & NoInfer<Kwargs>>>,
     options?: PathOptions<Name, Kwargs>,
-  ): URLPattern<Named<Name, RouteParams<Route>, Kwargs>, Outer>;
+  ): URLPattern<Named<NoInfer<Name>, RouteParams<Route>, NoInfer<Kwargs>>, Outer>;
   /** Patterns behind a prefix: `path("polls/", include(polls))`. */
   <
     const Route extends string,
-    E extends Entry,
-    Namespace extends string,
+    Within extends Include<Entry, string, Simplify<Outer & RouteParams<Route> & NoInfer<Kwargs>>>,
     Kwargs extends object = NoKwargs,
   >(
     route: Route,
-    included: Include<E, Namespace, Simplify<Outer & RouteParams<Route> & NoInfer<Kwargs>>>,
+    included: Within,
     options?: IncludeOptions<Kwargs>,
-  ): URLResolver<Included<E, Namespace, RouteParams<Route>>, Outer>;
+  ): URLResolver<Included<Within["~entry"], Within["~namespace"], RouteParams<Route>>, Outer>;
 }
 
 /** rePath(), for views that get `Outer` from the includes around them. */
@@ -74,18 +75,17 @@ export interface RePathFunction<Outer> {
     route: Route,
     view: View<Simplify<Outer & RegexParams<Route> & NoInfer<Kwargs>>>,
     options?: PathOptions<Name, Kwargs>,
-  ): URLPattern<Named<Name, RegexParams<Route>, Kwargs>, Outer>;
+  ): URLPattern<Named<NoInfer<Name>, RegexParams<Route>, NoInfer<Kwargs>>, Outer>;
   /** Patterns behind a prefix. */
   <
     const Route extends string | RegExp,
-    E extends Entry,
-    Namespace extends string,
+    Within extends Include<Entry, string, Simplify<Outer & RegexParams<Route> & NoInfer<Kwargs>>>,
     Kwargs extends object = NoKwargs,
   >(
     route: Route,
-    included: Include<E, Namespace, Simplify<Outer & RegexParams<Route> & NoInfer<Kwargs>>>,
+    included: Within,
     options?: IncludeOptions<Kwargs>,
-  ): URLResolver<Included<E, Namespace, RegexParams<Route>>, Outer>;
+  ): URLResolver<Included<Within["~entry"], Within["~namespace"], RegexParams<Route>>, Outer>;
 }
 
 /** See {@link PathFunction}. */
@@ -121,7 +121,8 @@ export function defineUrls<const Patterns extends readonly UrlPattern[]>(pattern
 /** Patterns for path() to put behind a prefix; made by {@link include}. */
 export class Include<E extends Entry = never, Namespace extends string = never, Outer = unknown>
   implements UrlTypes<E, Outer> {
-  declare readonly "~urls": (outer: Outer) => E;
+  declare readonly "~entry": E;
+  declare readonly "~outer": (outer: Outer) => void;
   declare readonly "~namespace": Namespace;
   readonly patterns: readonly UrlPattern[];
   readonly appName: string | null;

@@ -1,5 +1,6 @@
 // URLs: patterns, what they resolve to, and back (Django's django.urls).
 
+// With a list of names instead of "*", nobody could add to ConverterTypes from outside.
 export * from "./converters.ts";
 export {
   type Query,

@@ -230,7 +230,8 @@ export interface Conditions {
 
 /** A pattern with its view: what path() and rePath() make (Django's URLPattern). */
 export class URLPattern<E extends Entry = Entry, Outer = unknown> implements UrlTypes<E, Outer>, Conditions {
-  declare readonly "~urls": (outer: Outer) => E;
+  declare readonly "~entry": E;
+  declare readonly "~outer": (outer: Outer) => void;
   readonly pattern: Pattern;
   readonly view: View;
   readonly name: string | null;

@@ -104,7 +104,7 @@ class Route {
   ): ReadonlyMap<string | number, unknown> | null {
     const isExtra = (name: string): boolean => Object.hasOwn(this.extraKwargs, name);
     if (args.length > 0) {
-      const fits = args.length === params.length &&
+      const fits = args.length === params.length && !args.includes(undefined) &&
         Object.keys(kwargs).every((name) => isExtra(name) && kwargs[name] === this.extraKwargs[name]);
       return fits ? new Map(params.map((param, i) => [param, args[i]])) : null;
     }
@@ -314,7 +314,8 @@ class Table {
 
 /** A list of URL patterns behind a prefix: what path() makes of an include(), and the root (Django's URLResolver). */
 export class URLResolver<E extends Entry = Entry, Outer = unknown> implements UrlTypes<E, Outer>, Conditions {
-  declare readonly "~urls": (outer: Outer) => E;
+  declare readonly "~entry": E;
+  declare readonly "~outer": (outer: Outer) => void;
   readonly pattern: Pattern;
   readonly patterns: readonly UrlPattern[];
   readonly appName: string | null;

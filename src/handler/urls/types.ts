@@ -41,8 +41,9 @@ type Groups<Route extends string> = Route extends `${string}(?<${infer Rest}`
 
 /** The type of a pattern: which parameters the includes around it must give it, and what can be reversed in it. */
 export interface UrlTypes<E extends Entry, Outer> {
-  /** Never there: it is for the compiler alone. */
-  readonly "~urls": (outer: Outer) => E;
+  // Neither is ever there: they are for the compiler alone.
+  readonly "~entry": E;
+  readonly "~outer": (outer: Outer) => void;
 }
 
 /** What can be reversed in a list of patterns, or in `{ patterns }`. */
@@ -50,8 +51,8 @@ export type EntryOf<Conf> = Conf extends readonly (infer Pattern)[] ? EntryOfPat
   : Conf extends { readonly patterns: readonly (infer Pattern)[] } ? EntryOfPattern<Pattern>
   : never;
 
-// deno-lint-ignore no-explicit-any -- it is left out of the question here
-type EntryOfPattern<Pattern> = Pattern extends UrlTypes<infer E, any> ? E : never;
+// Not by inference: that would give Entry for never.
+type EntryOfPattern<Pattern> = Pattern extends { readonly "~entry": Entry } ? Pattern["~entry"] : never;
 
 /** The parameters that all patterns of a list together want of the includes around them. */
 export type OuterOf<Patterns extends readonly unknown[]> = [Patterns[number]] extends [UrlTypes<Entry, infer Outer>]

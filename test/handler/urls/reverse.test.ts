@@ -72,6 +72,8 @@ describe("the path of a route", () => {
     ["a/<b>/<c>/", { 0: "x", 1: "y" }, "/a/x/y/"],
     ["a/<b>/<c>/", ["x"], null],
     ["a/<b>/", ["x", "y"], null],
+    ["a/<b>/<c>/", { 1: "y" }, null],
+    ["a/<b>/<c>/", [undefined, "y"], null],
   ])("%s with %o is %s", (route, params, url) => {
     expect(urlOf(route, params)).toBe(url);
   });

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { View } from "../../../src/handler/base.ts";
+import { mount } from "../../../src/handler/mount.ts";
 import type { HttpRequest } from "../../../src/handler/request.ts";
 import { HttpResponse } from "../../../src/handler/response.ts";
 import { resolveSettings } from "../../../src/handler/settings.ts";
@@ -19,7 +20,8 @@ import {
   within,
 } from "../../../src/handler/urls/mod.ts";
 
-declare module "../../../src/handler/urls/converters.ts" {
+// As users write it: of "tricorn/handler".
+declare module "../../../src/handler/mod.ts" {
   interface ConverterTypes {
     year4: Temporal;
   }
@@ -235,6 +237,18 @@ describe("reverse()", () => {
     const list: readonly UrlPattern[] = urlpatterns;
     expect(reverse("article", { urlconf: list, params: { year: 1, slug: "a" } })).toBe("/articles/1/a/");
     expect(() => urls(list).reverse("hoem")).toThrow("home");
+  });
+
+  test("patterns without a name change nothing of what is known", () => {
+    const list = defineUrls([
+      path("a/", plain),
+      path("b/", include([path("<path:rest>", plain)])),
+      path("c/", mount(() => [])),
+      path("d/", plain, { name: "d" }),
+    ]);
+    expect(urls(list).reverse("d")).toBe("/d/");
+    // @ts-expect-error -- a typing mistake
+    expect(() => urls(list).reverse("dd")).toThrow("not found");
   });
 
   test("a list without defineUrls() is known, too", () => {
