@@ -16,9 +16,11 @@ import { urlconf } from "./urls.ts";
 import { loadUser } from "./users.ts";
 
 const { SITE_DEBUG, SITE_HOSTS = "localhost,127.0.0.1,[::1]", SITE_SECRET_KEY } = process.env;
+const DEBUG = SITE_DEBUG === "1";
+const STATIC_FILES = fileURLToPath(new URL("./static", import.meta.url));
 
 export const settings: HandlerSettings = {
-  DEBUG: SITE_DEBUG === "1",
+  DEBUG,
   ALLOWED_HOSTS: SITE_HOSTS.split(","),
   // Without a key of its own each process makes one: logins then end with it, and workers do not know each other's.
   SECRET_KEY: SITE_SECRET_KEY ?? crypto.randomUUID() + crypto.randomUUID(),
@@ -34,7 +36,6 @@ export const settings: HandlerSettings = {
   ],
   CSRF_FAILURE_VIEW: csrfFailed,
   STATIC_URL: "/static/",
-  STATIC_ROOT: fileURLToPath(new URL("./static", import.meta.url)),
-  STATICFILES_DIRS: [fileURLToPath(new URL("./static", import.meta.url))],
+  ...(DEBUG ? { STATICFILES_DIRS: [STATIC_FILES] } : { STATIC_ROOT: STATIC_FILES }),
   FILE_UPLOAD_STORAGE: temporaryFileStorage,
 };
