@@ -2,9 +2,11 @@
 // started again, and what both sides say to each other. No policy: when a worker is started or killed is decided in
 // src/arbiter.
 //
-// On Node a bound handle of node:net is sent over the channel, again each time that a worker asks for it. On Deno and Bun
-// a child inherits descriptors: Deno loses a handle whose message comes right behind another one (2.9.6), and Bun has no
-// such handles (bun_sockets.ts). Either way the master's end keeps the socket and its queue alive while no worker accepts.
+// On Node and Deno a bound handle of node:net is sent over the channel, again each time that a worker asks for it. On Bun,
+// which has no such handles, a child inherits descriptors (bun_sockets.ts); on Deno it must not: Deno 2.9.6 makes what a
+// child inherits blocking, and with it the one socket that all share, so that a worker whose connection another one has
+// taken stands still in accept(). Only a further master inherits there. Either way the master's end keeps the socket and
+// its queue alive while no worker accepts.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
@@ -31,7 +33,7 @@ import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shar
 const REPORTS = 4;
 const FIRST_SOCKET = 5;
 
-/** What a child is, how many sockets it inherits, and whose it is: `worker:2:4711`. A child of its own is none. */
+/** What a child is, and whose it is: `worker:4711`. A child of its own is none. */
 const ROLE = "TRICORN_WORKER";
 type Role = "worker" | "master" | "daemon";
 
@@ -40,6 +42,8 @@ const LOOK = 500;
 
 /** What goes over the channel: `[what the arbiter says]`, or the index of a socket that is asked for or sent (Node). */
 type Envelope = readonly [message: unknown] | number;
+/** What a child answers to each envelope, on Deno. */
+const ACKNOWLEDGED = "acknowledged";
 
 /** The part of the runtimes' own handles that is used; node:net listens on one, and node:child_process sends one. */
 interface RawHandle {
@@ -207,21 +211,6 @@ function adopt(bind: Bind, fd: number): SharedSocket {
   throw new ListenError("EOTHER", bind, "the file descriptor is no socket, or none was inherited");
 }
 
-// Deno's handles of descriptors.
-
-/** Another handle of the same socket. A number is an error's. */
-function copy(handle: RawHandle | number | undefined): RawHandle | number {
-  return typeof handle === "object" ? createHandle!(null, 0, -1, handle.fdForIpc!()) : -1;
-}
-
-/** Takes `fd` over. A copy is not passed on to all children of the application, which would keep the address for themselves. */
-function moved(fd: number): RawHandle | number {
-  const handle = createHandle!(null, 0, -1, fd);
-  const moved = copy(handle);
-  if (typeof handle !== "number") handle.close();
-  return moved;
-}
-
 // The program, started again.
 
 function isGranted(name: string): boolean {
@@ -241,11 +230,11 @@ function checkPermissions(): void {
 function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   checkPermissions();
   const own = sockets as readonly BoundSocket[];
-  const sent = role === "worker" && onBun === null && deno === undefined;
+  const sent = role === "worker" && onBun === null;
   const lent = sent ? [] : own.map((socket) => socket.lend(FIRST_SOCKET + own.length));
   const variables: Record<string, string> = {};
   for (
-    const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${lent.length}:${process.pid}` })
+    const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${process.pid}` })
   ) {
     if (typeof value === "string") variables[name] = value;
   }
@@ -270,6 +259,13 @@ class Child implements ChildProcessHandle {
   readonly #child: ChildProcess;
   readonly #messages: ((message: unknown) => void)[] = [];
 
+  /**
+   * What waits until the child has taken what was sent before. Deno 2.9.6 loses a message with a handle when another one
+   * comes right before or behind it.
+   */
+  readonly #queue: (readonly [envelope: Envelope, handle: RawHandle | null])[] = [];
+  #waiting = false;
+
   /** `sockets` are sent when the child asks for them. */
   constructor(child: ChildProcess, sockets: readonly BoundSocket[]) {
     this.#child = child;
@@ -277,19 +273,34 @@ class Child implements ChildProcessHandle {
     // It could not be started, or has gone while something was sent: `exit` tells, or never was there.
     child.on("error", () => {});
     child.on("message", (envelope) => {
-      const content = envelope as Envelope;
-      if (typeof content !== "number") {
-        for (const listener of this.#messages) listener(content[0]);
-      } else if (child.connected) {
-        child.send(content, sockets[content]?.handle as unknown as net.Server);
+      if (envelope === ACKNOWLEDGED) {
+        this.#waiting = false;
+        return this.#next();
       }
+      const content = envelope as Envelope;
+      if (typeof content === "number") this.#put(content, sockets[content]?.handle ?? null);
+      else for (const listener of this.#messages) listener(content[0]);
     });
   }
 
   send(message: unknown): boolean {
     if (!this.#child.connected) return false;
-    this.#child.send([message] satisfies Envelope);
+    this.#put([message], null);
     return true;
+  }
+
+  #put(envelope: Envelope, handle: RawHandle | null): void {
+    this.#queue.push([envelope, handle]);
+    this.#next();
+  }
+
+  #next(): void {
+    while (!this.#waiting && this.#child.connected) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#waiting = deno !== undefined;
+      this.#child.send(next[0], next[1] as unknown as net.Server);
+    }
   }
 
   kill(signal: string): void {
@@ -332,6 +343,7 @@ class ToStarter implements Channel {
 
   constructor(onSocket: (index: number, handle: unknown) => void) {
     process.on("message", (envelope, handle) => {
+      if (deno !== undefined && process.connected) process.send!(ACKNOWLEDGED);
       const content = envelope as Envelope;
       if (typeof content === "number") onSocket(content, handle);
       else if (this.#listeners.length === 0) this.#early.push(content[0]);
@@ -379,14 +391,11 @@ class ToMaster extends ToStarter implements Parent {
   readonly reportTo = REPORTS;
   readonly #take: (index: number) => SharedInside | null | Promise<SharedInside | null>;
 
-  constructor(inherited: number) {
+  constructor() {
     const asked = new Map<number, ((handle: unknown) => void)[]>();
     super((index, handle) => asked.get(index)?.shift()?.(handle));
     if (onBun !== null) {
       this.#take = (index) => onBun.duplicate(FIRST_SOCKET + index);
-    } else if (deno !== undefined) {
-      const handles = Array.from({ length: inherited }, (_, index) => moved(FIRST_SOCKET + index));
-      this.#take = (index) => inside(copy(handles[index]));
     } else {
       this.#take = async (index) =>
         inside(
@@ -408,18 +417,18 @@ class ToMaster extends ToStarter implements Parent {
 const inside = (handle: unknown): SharedInside | null => handle instanceof Object ? { handle } : null;
 
 /** What this process was started as by another Tricorn. Forgets it, for the sake of this process's children. */
-function takeRole(): readonly [role: string, sockets: number, starter: number] {
+function takeRole(): readonly [role: string, starter: number] {
   const denied = deno?.permissions.querySync({ name: "env", variable: ROLE }).state;
-  if ((denied ?? "granted") !== "granted") return ["", 0, 0];
-  const [role = "", sockets, pid] = (process.env[ROLE] ?? "").split(":");
+  if ((denied ?? "granted") !== "granted") return ["", 0];
+  const [role = "", pid] = (process.env[ROLE] ?? "").split(":");
   delete process.env[ROLE];
-  return typeof process.send === "function" ? [role, Number(sockets), Number(pid)] : ["", 0, 0];
+  return typeof process.send === "function" ? [role, Number(pid)] : ["", 0];
 }
 
-const [role, inherited, starter] = takeRole();
+const [role, starter] = takeRole();
 
 /** The way to the master, in a worker. */
-export const parent: Parent | null = role === "worker" ? new ToMaster(inherited) : null;
+export const parent: Parent | null = role === "worker" ? new ToMaster() : null;
 
 /** The way to the master that this one replaces. */
 export const formerMaster: Channel | null = role === "master" ? new ToStarter(() => {}) : null;
