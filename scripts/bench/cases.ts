@@ -100,6 +100,20 @@ export const CASES: readonly Case[] = [
     target: "/user/42?q=search",
     expected: JSON.stringify({ id: "42", q: "search" }),
   },
+  {
+    ...hello,
+    name: "handler",
+    title: `tricorn/handler: GET "${HELLO}" through 5 middlewares, of 100 routes`,
+    handler: "site",
+    target: "/hello/",
+  },
+  {
+    ...hello,
+    name: "routes",
+    title: `tricorn/handler: GET "${HELLO}", the last of 1,000 routes`,
+    handler: "routes-1000",
+    target: "/hello/42/",
+  },
 ];
 
 /** The name by which idle connections are asked for, among the cases. */

@@ -3,6 +3,9 @@
 import type { ServerId } from "./servers.ts";
 import type { RuntimeName } from "./runtimes.ts";
 
+// What tricorn/handler adds, the same on each runtime.
+const HANDLER = { handler: { esgi: 0.75 }, routes: { "routes-10": 0.9 } } as const;
+
 const TABLE: Record<
   RuntimeName,
   Record<string, Partial<Record<ServerId, number>>>
@@ -14,6 +17,7 @@ const TABLE: Record<
     pipeline: { "node:http": 6 },
     hono: { "hono-node-server": 1.6 },
     "hono-param": { "hono-node-server": 1.6 },
+    ...HANDLER,
   },
   bun: {
     hello: { "Bun.serve": 1 },
@@ -22,6 +26,7 @@ const TABLE: Record<
     big: { "Bun.serve": 1 },
     pipeline: { "Bun.serve": 6 },
     "hono-param": { "Bun.serve": 1 },
+    ...HANDLER,
   },
   deno: {
     hello: { "Deno.serve": 0.95 },
@@ -30,6 +35,7 @@ const TABLE: Record<
     pipeline: { "Deno.serve": 6 },
     hono: { "Deno.serve": 0.9 },
     "hono-param": { "Deno.serve": 0.9 },
+    ...HANDLER,
   },
 };
 

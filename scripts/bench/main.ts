@@ -12,6 +12,7 @@ import { type Block, measure, type Setup } from "./measure.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
 import { installPackages } from "./packages.ts";
 import { Progress } from "./progress.ts";
+import { DJANGO_MISSING, findPython } from "./python.ts";
 import { blockTable, goalsSummary, idleOutcomes, idleTable, LEGEND, outcomesOf, toJson } from "./report.ts";
 import { findRuntimes, type RuntimeBinary } from "./runtimes.ts";
 import { needsPackages, type ServerKind, SERVERS } from "./servers.ts";
@@ -36,7 +37,15 @@ async function main(): Promise<number> {
   }
   if (!hasWrk()) throw new UsageError(WRK_MISSING);
   const runtimes = chooseRuntimes(options);
-  const plan = makePlan(options, runtimes);
+  let plan = makePlan(options, runtimes);
+  let python: string | null = null;
+  if (plan.some(({ servers }) => servers.some(isDjango))) {
+    python = findPython();
+    if (python === null) {
+      tell(DJANGO_MISSING);
+      plan = plan.map((planned) => ({ ...planned, servers: planned.servers.filter((server) => !isDjango(server)) }));
+    }
+  }
   if (plan.some(({ servers }) => servers.some(needsPackages))) {
     const problem = installPackages(join(ROOT, "scripts/bench"), tell);
     if (problem !== null) throw new UsageError(problem);
@@ -53,6 +62,7 @@ async function main(): Promise<number> {
     checkouts: {
       root: ROOT,
       baseline: options.baseline === null ? null : resolve(options.baseline),
+      python,
     },
     pins,
     poolPins: choosePoolPins(),
@@ -131,6 +141,8 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
       defaults.includes(runtime))
   );
 }
+
+const isDjango = ({ id }: ServerKind): boolean => id === "django";
 
 interface Planned {
   /** A case, the memory of idle connections, or masters and workers. */

@@ -72,14 +72,17 @@ export async function measure(
       else if (round > 0) result.slices.push(slice);
     }
   }
-  await Promise.all(entries.map(({ started }) => started.process.stop()));
+  // Gunicorn has a worker, which a SIGKILL of its master would leave behind.
+  await Promise.all(
+    entries.map(({ result, started }) => started.process.stop(result.server.id === "django" ? "SIGQUIT" : "SIGKILL")),
+  );
   return { case_, runtime, results: entries.map(({ result }) => result) };
 }
 
 async function takeSlice({ process, port }: Started, script: string, setup: Setup): Promise<Slice | string> {
   const { pins, connections, seconds } = setup;
   if (process.exited !== null) return process.exited;
-  const before = process.cpu();
+  const before = process.cpuWithWorkers();
   const report = await runWrk({
     url: `http://127.0.0.1:${port}`,
     script,
@@ -88,7 +91,7 @@ async function takeSlice({ process, port }: Started, script: string, setup: Setu
     prefix: pins.load,
   });
   if (process.exited !== null) return process.exited;
-  const used = process.cpu() - before;
+  const used = process.cpuWithWorkers() - before;
   if (report.problem !== null) return report.problem;
   return {
     rps: report.rps,
@@ -107,13 +110,10 @@ export async function start(
 ): Promise<Started> {
   const port = await freePort();
   const request = requestText(case_, port);
-  const command = commandOf(server, runtime, {
-    handler: case_.handler,
-    port,
-    idle,
-  }, checkouts);
+  const handler = server.runs ?? case_.handler;
+  const command = commandOf(server, runtime, { handler, port, idle }, checkouts);
   const process = new ServerProcess([...pins.server, ...command], {
-    BENCH_HANDLER: case_.handler,
+    BENCH_HANDLER: handler,
     BENCH_IDLE: idle ? "1" : "0",
     BENCH_PORT: String(port),
     BENCH_REQUEST_LENGTH: String(request.length),

@@ -1,6 +1,6 @@
 // One server as a process: started, asked for its CPU time and memory, stopped. Linux only, for /proc.
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,6 +45,11 @@ export class ServerProcess {
     return cpuOf(this.pid);
   }
 
+  /** {@link cpu} and that of the workers that it has started. */
+  cpuWithWorkers(): number {
+    return childrenOf(this.pid).reduce((sum, pid) => sum + cpuOf(pid), this.cpu());
+  }
+
   /** Resident memory in kB. */
   rss(): number {
     return rssOf(this.pid);
@@ -70,9 +75,27 @@ export function endedChildrenCpu(): number {
 
 /** utime, stime, cutime and cstime of proc(5), in ticks. */
 function timesOf(pid: number | "self"): number[] {
+  return statOf(pid).slice(11, 15).map(Number);
+}
+
+/** All processes are gone through: not every kernel has /proc/PID/task/TID/children. */
+function childrenOf(parent: number): number[] {
+  const all = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  return all.filter((pid) => {
+    try {
+      return Number(statOf(pid)[1]) === parent;
+    } catch {
+      // It has ended since.
+      return false;
+    }
+  });
+}
+
+/** The fields of /proc/PID/stat from the third one, the state, on. */
+function statOf(pid: number | "self"): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The second field may contain spaces and parentheses; the last parenthesis ends it.
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 15).map(Number);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Resident memory of a process in kB. */

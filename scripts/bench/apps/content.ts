@@ -1,7 +1,13 @@
 // What the applications answer with, the same on every server. Imports nothing: each runtime loads it.
 
 /** Which handler a server runs; one a process, so that no server pays for routing that another one does not need. */
-export type Handler = "hello" | "json" | "echo" | "big" | "hono";
+export type Handler = PlainHandler | "hono" | SiteName;
+
+/** What needs no framework. */
+export type PlainHandler = "hello" | "json" | "echo" | "big";
+
+/** Sites on tricorn/handler: one with middleware and 100 routes, and two with routes alone. */
+export type SiteName = "site" | "routes-10" | "routes-1000";
 
 export const HELLO = "Hello, World!";
 

@@ -1,9 +1,9 @@
 // The application on Tricorn's own interface.
 import process from "node:process";
 import type { Application } from "../../../src/esgi/application.ts";
-import { BIG, DATA, type Handler, HELLO } from "./content.ts";
+import { BIG, DATA, HELLO, type PlainHandler } from "./content.ts";
 
-const handlers: Record<Exclude<Handler, "hono">, Application> = {
+const handlers: Record<PlainHandler, Application> = {
   hello(_environ, startResponse) {
     startResponse("200 OK", [["Content-Type", "text/plain"]]);
     return HELLO;

@@ -1,6 +1,6 @@
 // The application as a fetch handler, with the Response and the way to read a body that its server
 // likes best.
-import { BIG, DATA, type Handler, HELLO } from "./content.ts";
+import { BIG, DATA, type Handler, HELLO, type PlainHandler } from "./content.ts";
 
 /** A Request as far as the handlers look at it. */
 export interface FetchRequest {
@@ -20,7 +20,7 @@ export function fetchHandler(
   Maker: ResponseMaker = Response,
   read: "bytes" | "text" = "bytes",
 ): FetchHandler {
-  const handlers: Record<Exclude<Handler, "hono">, FetchHandler> = {
+  const handlers: Record<PlainHandler, FetchHandler> = {
     hello: () => new Maker(HELLO),
     json: () => Maker.json(DATA),
     echo: async (request) => new Maker(await request[read]()),

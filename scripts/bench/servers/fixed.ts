@@ -1,11 +1,11 @@
 // What the raw servers share: the limit of their runtime's sockets. No parsing: bytes are counted, and for each request's
 // worth of them a response goes out that was made at the start.
-import { BIG, DATA, type Handler, HELLO } from "../apps/content.ts";
+import { BIG, DATA, HELLO, type PlainHandler } from "../apps/content.ts";
 import { handler, requestLength } from "./settings.ts";
 
 const MOST_AT_ONCE = 64;
 
-const bodies: Record<Exclude<Handler, "hono">, string | Uint8Array> = {
+const bodies: Record<PlainHandler, string | Uint8Array> = {
   hello: HELLO,
   json: JSON.stringify(DATA),
   echo: "x".repeat(1024),

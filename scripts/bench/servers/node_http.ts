@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from "node:http";
-import { BIG, DATA, type Handler, HELLO } from "../apps/content.ts";
+import { BIG, DATA, HELLO, type PlainHandler } from "../apps/content.ts";
 import { handler, hostname, idle, port } from "./settings.ts";
 
-const handlers: Record<Exclude<Handler, "hono">, RequestListener> = {
+const handlers: Record<PlainHandler, RequestListener> = {
   hello(_request, response) {
     response.writeHead(200, {
       "Content-Type": "text/plain",

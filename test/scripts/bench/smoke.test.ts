@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { findPython } from "../../../scripts/bench/python.ts";
 import { hasWrk, WRK_MISSING } from "../../../scripts/bench/wrk.ts";
 
 // In CI its absence is a failure, not a reason to skip.
@@ -28,10 +29,11 @@ test.skipIf(skipped)(
           ),
         ),
       ];
-      const node = ["tricorn", "node:http", "srvx", "fastify", "raw", "hono-node-server"];
+      const site = ["esgi", ...(findPython() === null ? [] : ["django"]), "routes-10"];
+      const node = ["tricorn", "node:http", "srvx", "fastify", "raw", "hono-node-server", ...site];
       expect(servers(cases, "node").sort()).toEqual(node.sort());
-      expect(servers(cases, "bun")).toEqual(["tricorn", "Bun.serve", "raw"]);
-      expect(servers(cases, "deno")).toEqual(["tricorn", "Deno.serve", "raw"]);
+      expect(servers(cases, "bun")).toEqual(["tricorn", "Bun.serve", "raw", ...site]);
+      expect(servers(cases, "deno")).toEqual(["tricorn", "Deno.serve", "raw", ...site]);
       expect(servers(idle, "deno")).toEqual(["tricorn", "Deno.serve"]);
       expect(workers).toMatchObject(["node", "bun", "deno"].map((runtime) => ({
         runtime: expect.stringContaining(runtime),
