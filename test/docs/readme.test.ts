@@ -339,6 +339,12 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
     const { text, headers } = await served.get("/");
     expect([text, headers["x-powered-by"]]).toEqual(["Hello, World!", "ESGI"]);
   }),
+  "// site.ts": servedBy(async (served) => {
+    expect((await served.get("/")).text).toBe('<a href="/articles/2024/">2024</a>');
+    expect((await served.get("/articles/2024/")).text).toBe("The year before 2025");
+    expect((await served.get("/articles/2024")).headers.location).toBe("/articles/2024/");
+    expect((await served.get("/articles/2024/", { method: "POST" })).headers.allow).toBe("GET, HEAD");
+  }),
   "// node_http.ts": onRuntimes(["node", "deno", "bun"], async (served) => {
     expect((await served.get("/x")).text).toBe("Hello, /x\n");
   }, "SIGTERM"),
@@ -586,7 +592,14 @@ describe("README.md", () => {
     expect(new Map(rows as [string, number][])).toEqual(new Map(wanted as [string, number][]));
   });
 
-  test.each(["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "docs/production.md"])(
+  test.each([
+    "README.md",
+    "README.zh-CN.md",
+    "CONTRIBUTING.md",
+    "ARCHITECTURE.md",
+    "docs/handler.md",
+    "docs/production.md",
+  ])(
     "%s links to what is there",
     (name) => {
       const text = readFileSync(join(ROOT, name), "utf8");
