@@ -2,7 +2,6 @@
 // (machine.ts does), never accepts a connection, and knows no runtime (runtime/port.ts's Supervisor does).
 
 import type { Hooks, ServerInfo, WorkerInfo } from "../config/hooks.ts";
-import type { Settings } from "../config/settings.ts";
 import type { EventBus } from "../observe/events.ts";
 import {
   type Bind,
