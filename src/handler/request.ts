@@ -38,6 +38,8 @@ const NO_FORM: Form = {
   files: new MultiValueDict<UploadedFile>().freeze(),
 };
 
+const NO_COOKIES: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
 /** The hosts of a site under development that names none. */
 const LOCAL_HOSTS: readonly string[] = [".localhost", "127.0.0.1", "[::1]"];
 
@@ -138,7 +140,8 @@ export class HttpRequest {
 
   /** Malformed ones are left out. */
   get COOKIES(): Readonly<Record<string, string>> {
-    return this.#cookies ??= parseCookie(this.environ.HTTP_COOKIE ?? "");
+    const field = this.environ.HTTP_COOKIE;
+    return this.#cookies ??= field === undefined ? NO_COOKIES : parseCookie(field);
   }
 
   /**
@@ -374,8 +377,16 @@ export class HttpRequest {
   }
 }
 
+/** The last host of {@link domainOf}: nearly all requests ask for the same one, and to read it takes 0.2 us. */
+let known: { readonly host: string; readonly domain: string | null } = { host: "", domain: null };
+
 /** The host without port, in lower case, or null when it is none; a dot at its end is not a part of the name. */
 function domainOf(host: string): string | null {
+  if (host !== known.host) known = { host, domain: readDomain(host) };
+  return known.domain;
+}
+
+function readDomain(host: string): string | null {
   const match = HOST.exec(host.toLowerCase());
   if (match === null) return null;
   const domain = match[1]!;

@@ -289,6 +289,18 @@ describe("getHost and ALLOWED_HOSTS", () => {
     expect(() => hosts("a b", { ALLOWED_HOSTS: ["*"] }).getHost()).toThrow("it is no host name and no address");
   });
 
+  test("each host is looked at by itself, whatever was asked for before it", () => {
+    const allowed = ["example.com"];
+    const settings = resolveSettings({ ALLOWED_HOSTS: allowed });
+    const ask = (host: string) => () => new HttpRequest(makeEnviron({ headers: { Host: host } }), settings).getHost();
+    expect(ask("example.com:80")()).toBe("example.com:80");
+    expect(ask("evil.com")).toThrow(DisallowedHost);
+    expect(ask("evil.com")).toThrow(DisallowedHost);
+    expect(ask("example.com:80")()).toBe("example.com:80");
+    allowed.pop();
+    expect(ask("example.com:80")).toThrow(DisallowedHost);
+  });
+
   test("the error says what to add to ALLOWED_HOSTS", () => {
     expect(() => hosts("other.com:80", { ALLOWED_HOSTS: [] }).getHost())
       .toThrow('invalid Host "other.com:80": if it is this site, add "other.com" to ALLOWED_HOSTS');
