@@ -2,11 +2,10 @@
 // started again, and what both sides say to each other. No policy: when a worker is started or killed is decided in
 // src/arbiter.
 //
-// On Node and Deno a bound handle of node:net is sent over the channel, again each time that a worker asks for it. On Bun,
-// which has no such handles, a child inherits descriptors (bun_sockets.ts); on Deno it must not: Deno 2.9.6 makes what a
-// child inherits blocking, and with it the one socket that all share, so that a worker whose connection another one has
-// taken stands still in accept(). Only a further master inherits there. Either way the master's end keeps the socket and
-// its queue alive while no worker accepts.
+// On Node and Deno a bound handle of node:net is sent over the channel, each time that a child asks for it; on Bun, which
+// has no such handles, a child inherits descriptors (bun_sockets.ts). On Deno it must not: Deno 2.9.6 makes what a child
+// inherits blocking, and with it the one socket that all share, so that a worker whose connection another one has taken
+// stands still in accept(). Either way the master's end keeps the socket and its queue alive while no worker accepts.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
@@ -40,17 +39,13 @@ type Role = "worker" | "master" | "daemon";
 /** Milliseconds between two looks whether the process that started this one is there. */
 const LOOK = 500;
 
-/** What goes over the channel: `[what the arbiter says]`, or the index of a socket that is asked for or sent (Node). */
+/** What goes over the channel: `[what the arbiter says]`, or the index of a socket that is asked for or sent. */
 type Envelope = readonly [message: unknown] | number;
 /** What a child answers to each envelope, on Deno. */
 const ACKNOWLEDGED = "acknowledged";
 
 /** The part of the runtimes' own handles that is used; node:net listens on one, and node:child_process sends one. */
 interface RawHandle {
-  /** Node only; Deno's has -1 or none. */
-  readonly fd?: number;
-  /** Deno only: a duplicate, made by each call. */
-  fdForIpc?(): number;
   /** An error number, negative, when that is not 0; `out` is filled else. */
   getsockname?(out: { address?: string; port?: number }): number;
   close(): void;
@@ -82,31 +77,14 @@ class BoundSocket implements SharedSocket {
     this.#inside = inside;
   }
 
-  /** What is sent to a worker on Node; null on Bun. */
+  /** What is sent to a child; null on Bun. */
   get handle(): RawHandle | null {
     return "handle" in this.#inside ? this.#inside.handle : null;
   }
 
-  /**
-   * Lends a descriptor for a child to inherit, until it is released. On Deno its number is at least `least`: while Deno
-   * starts a child, it overwrites what has one of the numbers that the child's own descriptors get. They are free once the
-   * channel to a former master has closed, and taken while this is lent.
-   */
-  lend(least: number): { readonly fd: number; release(): void } {
-    if ("fd" in this.#inside) return { fd: this.#inside.fd, release() {} };
-    const { handle } = this.#inside;
-    if (handle.fdForIpc === undefined) return { fd: handle.fd!, release() {} };
-    const fds = [handle.fdForIpc()];
-    while (fds.at(-1)! < least) fds.push(handle.fdForIpc());
-    return {
-      fd: fds.at(-1)!,
-      release() {
-        for (const fd of fds) {
-          const lent = createHandle!(null, 0, -1, fd);
-          if (typeof lent !== "number") lent.close();
-        }
-      },
-    };
+  /** What a child inherits; null but on Bun. */
+  get fd(): number | null {
+    return "fd" in this.#inside ? this.#inside.fd : null;
   }
 
   close(unlink: boolean): void {
@@ -230,8 +208,7 @@ function checkPermissions(): void {
 function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
   checkPermissions();
   const own = sockets as readonly BoundSocket[];
-  const sent = role === "worker" && onBun === null;
-  const lent = sent ? [] : own.map((socket) => socket.lend(FIRST_SOCKET + own.length));
+  const descriptors = own.flatMap(({ fd }) => fd ?? []);
   const variables: Record<string, string> = {};
   for (
     const [name, value] of Object.entries({ ...process.env, ...env, [ROLE]: `${role}:${process.pid}` })
@@ -244,13 +221,11 @@ function start(role: Role, { env, sockets }: SpawnOptions): ChildProcessHandle {
       cwd: startDirectory,
       env: variables,
       detached: role !== "worker",
-      stdio: [role === "master" ? "inherit" : "ignore", output, output, "ipc", "pipe", ...lent.map(({ fd }) => fd)],
+      stdio: [role === "master" ? "inherit" : "ignore", output, output, "ipc", "pipe", ...descriptors],
     });
-    return new Child(child, sent ? own : []);
+    return new Child(child, own);
   } catch (error) {
     throw new SpawnError(`cannot start a process: ${(error as Error).message}`);
-  } finally {
-    for (const { release } of lent) release();
   }
 }
 
@@ -341,11 +316,18 @@ class ToStarter implements Channel {
   /** What came before there was a listener. */
   #early: unknown[] = [];
 
-  constructor(onSocket: (index: number, handle: unknown) => void) {
+  /** Who waits for the sockets that were asked for. */
+  readonly #asked = new Map<number, ((handle: unknown) => void)[]>();
+
+  constructor() {
+    // The starter may go before it has answered.
+    process.once("disconnect", () => {
+      for (const waiting of this.#asked.values()) for (const resolve of waiting) resolve(null);
+    });
     process.on("message", (envelope, handle) => {
       if (deno !== undefined && process.connected) process.send!(ACKNOWLEDGED);
       const content = envelope as Envelope;
-      if (typeof content === "number") onSocket(content, handle);
+      if (typeof content === "number") this.#asked.get(content)?.shift()?.(handle);
       else if (this.#listeners.length === 0) this.#early.push(content[0]);
       else for (const listener of this.#listeners) listener(content[0]);
     });
@@ -353,6 +335,17 @@ class ToStarter implements Channel {
 
   send(message: unknown): Promise<void> {
     return tell([message]);
+  }
+
+  /** The `index`-th of the sockets that the starter gave; null: there is none. */
+  async take(index: number): Promise<{ readonly handle: RawHandle } | { readonly fd: number } | null> {
+    if (onBun !== null) return onBun.duplicate(FIRST_SOCKET + index);
+    const handle = await new Promise<unknown>((resolve) => {
+      this.#asked.set(index, [...this.#asked.get(index) ?? [], resolve]);
+      if (process.connected) void tell(index);
+      else resolve(null);
+    });
+    return handle instanceof Object ? { handle: handle as RawHandle } : null;
   }
 
   onMessage(listener: (message: unknown) => void): void {
@@ -389,32 +382,13 @@ function tell(envelope: Envelope): Promise<void> {
 
 class ToMaster extends ToStarter implements Parent {
   readonly reportTo = REPORTS;
-  readonly #take: (index: number) => SharedInside | null | Promise<SharedInside | null>;
-
-  constructor() {
-    const asked = new Map<number, ((handle: unknown) => void)[]>();
-    super((index, handle) => asked.get(index)?.shift()?.(handle));
-    if (onBun !== null) {
-      this.#take = (index) => onBun.duplicate(FIRST_SOCKET + index);
-    } else {
-      this.#take = async (index) =>
-        inside(
-          await new Promise((resolve) => {
-            asked.set(index, [...asked.get(index) ?? [], resolve]);
-            void tell(index);
-          }),
-        );
-    }
-  }
 
   async socket(index: number): Promise<SharedHandle> {
-    const taken = await this.#take(index);
+    const taken = await this.take(index);
     if (taken !== null) return wrapShared(taken);
     throw new Error(`the master's socket ${index} cannot be had: too many open files, or there is no such socket`);
   }
 }
-
-const inside = (handle: unknown): SharedInside | null => handle instanceof Object ? { handle } : null;
 
 /** What this process was started as by another Tricorn. Forgets it, for the sake of this process's children. */
 function takeRole(): readonly [role: string, starter: number] {
@@ -430,17 +404,25 @@ const [role, starter] = takeRole();
 /** The way to the master, in a worker. */
 export const parent: Parent | null = role === "worker" ? new ToMaster() : null;
 
+const former = role === "master" ? new ToStarter() : null;
+
 /** The way to the master that this one replaces. */
-export const formerMaster: Channel | null = role === "master" ? new ToStarter(() => {}) : null;
+export const formerMaster: Channel | null = former;
 
 /** The way to the process in the terminal that waits until this one, a daemon, serves. */
-export const launcher: Channel | null = role === "daemon" ? new ToStarter(() => {}) : null;
+export const launcher: Channel | null = role === "daemon" ? new ToStarter() : null;
+
+async function adoptFormer(bind: Bind, index: number): Promise<SharedSocket> {
+  if (onBun !== null) return adopt(bind, FIRST_SOCKET + index);
+  const taken = await former?.take(index);
+  if (taken) return new BoundSocket(bind, taken);
+  throw new ListenError("EOTHER", bind, "the former master has not passed it on");
+}
 
 /** Node, Deno and Bun. */
 export const supervisor: Supervisor = {
   bind: bindSocket,
-  firstSocket: FIRST_SOCKET,
-  adopt,
+  adopt: adoptFormer,
   spawnWorker: (options) => start("worker", options),
   spawnMaster: (options) => start("master", options),
   spawnDaemon: () => start("daemon", { env: {}, sockets: [] }),

@@ -82,7 +82,7 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     events,
     pid: host.pid,
     every: (milliseconds, callback) => runtime.every(milliseconds, callback),
-    inherited: adoptSockets(supervisor, context),
+    inherited: await adoptSockets(supervisor, context),
     onServing: () => {
       for (const url of master.urls) notice(`Listening at: ${url}`);
       everServed = true;
@@ -302,7 +302,9 @@ function patient(supervisor: Supervisor, notice: (message: string) => void): Sup
 }
 
 /** The sockets of the master before this one (SIGUSR2). */
-function adoptSockets(supervisor: Supervisor, context: Context): ReadonlyMap<string, SharedSocket> {
+async function adoptSockets(supervisor: Supervisor, context: Context): Promise<ReadonlyMap<string, SharedSocket>> {
   const told = inheritedSockets(context) ?? [];
-  return new Map(told.map(({ key, bind }, index) => [key, supervisor.adopt(bind, supervisor.firstSocket + index)]));
+  return new Map(
+    await Promise.all(told.map(async ({ key, bind }, index) => [key, await supervisor.adopt(bind, index)] as const)),
+  );
 }

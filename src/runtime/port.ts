@@ -168,8 +168,8 @@ export interface SpawnOptions {
   /** Variables of the environment that the child has beside, or instead of, the master's. Null: it does not have it. */
   readonly env: Readonly<Record<string, string | null>>;
   /**
-   * What a worker may ask for by {@link Parent.socket}, by their place here; a further master inherits the first as
-   * descriptor {@link Supervisor.firstSocket}, and so on.
+   * What a worker may ask for by {@link Parent.socket}, and a further master by {@link Supervisor.adopt}, by their place
+   * here.
    */
   readonly sockets: readonly SharedSocket[];
 }
@@ -187,14 +187,12 @@ export interface Supervisor {
    * @throws {ListenError} when the address cannot be had.
    */
   bind(bind: Bind, options: { readonly backlog: number }): Promise<SharedSocket>;
-  /** The descriptor at which a further master finds the first socket that it inherits; the next is one more. */
-  readonly firstSocket: number;
   /**
-   * Takes over a socket that a former master passed on; `bind` tells what it is bound to.
+   * Takes over the `index`-th of the sockets that the former master passed on; `bind` tells what it is bound to.
    *
-   * @throws {ListenError} when `fd` is no socket.
+   * @throws {ListenError} when there is none.
    */
-  adopt(bind: Bind, fd: number): SharedSocket;
+  adopt(bind: Bind, index: number): Promise<SharedSocket>;
   /**
    * Starts this very program again, with the words of its command line and where it was started, as a child that finds a
    * {@link Parent}.
@@ -203,8 +201,8 @@ export interface Supervisor {
    */
   spawnWorker(options: SpawnOptions): ChildProcessHandle;
   /**
-   * Starts this very program again as a master of its own, in a session of its own: it outlives this one, and inherits
-   * the descriptors of `sockets`. It finds a {@link Channel} to this one.
+   * Starts this very program again as a master of its own, in a session of its own: it outlives this one, and takes
+   * `sockets` over. It finds a {@link Channel} to this one.
    *
    * @throws {SpawnError} when the runtime may not start processes.
    */

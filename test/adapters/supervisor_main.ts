@@ -130,7 +130,7 @@ async function lead(): Promise<void> {
   let listening = 0;
   const inherited = formerMaster === null ? [] : JSON.parse(process.env.TRICORN_SOCKETS!) as Bind[];
   for (const [index, bind] of inherited.entries()) {
-    sockets.push(supervisor.adopt(bind, supervisor.firstSocket + index));
+    sockets.push(await supervisor.adopt(bind, index));
   }
   const watch = (child: ChildProcessHandle, worker: number | "master"): void => {
     child.onMessage((message) => say({ worker, message }));
