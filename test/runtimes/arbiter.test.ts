@@ -334,18 +334,7 @@ onEachKind("a pool", (runtime) => {
       const config = join(folder, "tricorn.config.mjs");
       writeFileSync(
         config,
-        `import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+        `import { writeFileSync } from "node:fs";
          export const worker_timeout = (server, worker, report) => writeFileSync(${JSON.stringify(told)},
            JSON.stringify({ master: server.pid, worker: worker.pid, report }));`,
       );
@@ -459,18 +448,7 @@ onEachKind("a pool", (runtime) => {
     ];
     writeFileSync(
       config,
-      `import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+      `import { appendFileSync } from "node:fs";
        const note = (name) => (...values) => appendFileSync(${JSON.stringify(told)}, name + " " + process.pid + " " +
          values.map((one) => typeof one === "number" ? one : one?.urls ? "server" : one?.id ? "worker" : "x") + "\\n");
        ${hooks.map((name) => `export const ${name} = note("${name}");`).join("\n")}
