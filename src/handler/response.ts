@@ -167,6 +167,11 @@ export class HttpResponse {
     return chunk;
   }
 
+  /** @internal The content as it is: text is not encoded. */
+  get whole(): Chunk {
+    return this.#join();
+  }
+
   /** The content in one piece. */
   #join(): Chunk {
     if (this.#written === null) return this.#content;

@@ -96,8 +96,18 @@ function isSame(a: string, b: string): boolean {
   return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
 }
 
+/** Names that are tokens. Programs use few; those that are made of data do not fill the memory. */
+const names = new Set<string>();
+
+function isName(name: string): boolean {
+  if (names.has(name)) return true;
+  if (!NAME.test(name)) return false;
+  if (names.size < 256) names.add(name);
+  return true;
+}
+
 function check(name: string, value: string): void {
-  if (typeof name !== "string" || !NAME.test(name)) {
+  if (typeof name !== "string" || !isName(name)) {
     throw new BadHeaderError(`${quote(name)} is no name of a header (RFC 9110 §5.1)`);
   }
   if (typeof value !== "string") {
