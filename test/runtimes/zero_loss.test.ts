@@ -10,7 +10,7 @@ import { onEachRuntime } from "../support/runtimes.ts";
 /** Scenarios, and how often each happens here: the least in which one can follow the other. */
 const TIMES: Readonly<Record<string, number>> = {
   "reload": 3,
-  "recycle": 0,
+  "recycle": 1,
   "resize": 2,
   "upgrade": 2,
   "stop-worker": 2,
