@@ -8,6 +8,7 @@ import { ConfigError } from "../src/config/error.ts";
 import type { Hooks } from "../src/config/hooks.ts";
 import type { Config, Options } from "../src/config/settings.ts";
 import type { Application } from "../src/esgi/application.ts";
+import { findSettings } from "../src/cli/settings_module.ts";
 import { context } from "./context.ts";
 
 export { BindError, ConfigError, LoadError };
@@ -35,4 +36,22 @@ export function serve(application: Application | FetchApplication, options: Opti
  */
 export function defineConfig(config: Config): Config {
   return config;
+}
+
+/**
+ * The application of a site whose settings are in the module that TRICORN_SETTINGS_MODULE names (`settings.ts`, or
+ * `settings.ts:production`), as Django's get_wsgi_application(): `export const application = await getApplication()`.
+ *
+ * @throws {ConfigError} when the variable is not set.
+ * @throws {LoadError} when the settings cannot be loaded.
+ */
+export async function getApplication(): Promise<Application> {
+  // Only a site needs the handler.
+  const { Handler } = await import("../src/handler/handler.ts");
+  const settings = await findSettings(
+    null,
+    "getApplication: whose settings? Write new Handler(settings)",
+    context.host,
+  );
+  return new Handler(settings).application;
 }

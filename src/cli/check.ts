@@ -5,14 +5,9 @@ import { ConfigError, quote } from "../config/error.ts";
 import { didYouMean } from "../config/nearest.ts";
 import { CHECK_LEVELS, type CheckMessage, isSerious } from "../handler/checks/messages.ts";
 import { isSilenced, runChecks } from "../handler/checks/registry.ts";
-import type { HandlerSettings } from "../handler/settings.ts";
 import { escapeLine } from "../observe/text.ts";
-import type { CommandHost } from "./host.ts";
-import { findNamed, importModule, LoadError, parseTarget } from "./load.ts";
 import type { Context } from "./run.ts";
-
-/** The environment variable that names the settings' module, as DJANGO_SETTINGS_MODULE does. */
-const VARIABLE = "TRICORN_SETTINGS_MODULE";
+import { findSettings, SETTINGS_VARIABLE } from "./settings_module.ts";
 
 /** The text of `tricorn check --help`. */
 export function checkHelp(): string {
@@ -23,7 +18,7 @@ Looks at a project's settings, URLs and middleware, and says what is wrong with 
 Flags:
       --settings MODULE[:NAME]
                  the settings: export NAME of MODULE; when not given, what the environment
-                 variable ${VARIABLE} names. NAME is "settings" when not given
+                 variable ${SETTINGS_VARIABLE} names. NAME is "settings" when not given
       --deploy   what matters for a site that is deployed, too
       --json     the messages as JSON
 
@@ -40,14 +35,11 @@ Exit codes: 0 nothing serious, 1 there are errors, 2 wrong usage, 3 the settings
 export async function check(words: readonly string[], { host }: Pick<Context, "host">): Promise<void> {
   const flags = readFlags(words);
   if (flags.help) return host.stdout(checkHelp());
-  const target = flags.settings ?? host.env[VARIABLE];
-  if (target === undefined || target === "") {
-    throw new ConfigError(
-      `check: whose settings? Write "tricorn check --settings settings.ts", or set ${VARIABLE}` +
-        (host.canReadEnv(VARIABLE) ? "" : " (Deno: and allow it to be read, --allow-env)"),
-    );
-  }
-  const settings = await loadSettings(target, host);
+  const settings = await findSettings(
+    flags.settings,
+    'check: whose settings? Write "tricorn check --settings settings.ts"',
+    host,
+  );
   const all = await runChecks(settings, { deploy: flags.deploy });
   const messages = all.filter((message) => !isSilenced(message, settings));
   const silenced = all.length - messages.length;
@@ -84,18 +76,6 @@ function readFlags(words: readonly string[]): Flags {
     }
   }
   return { settings, deploy, json, help };
-}
-
-async function loadSettings(target: string, host: CommandHost): Promise<HandlerSettings> {
-  const cannot = `cannot load the settings ${quote(target)}`;
-  const { module, name } = parseTarget(target);
-  const exports = await importModule(module, cannot, host);
-  const found = findNamed(exports, name ?? "settings", cannot);
-  if (typeof found.value === "object") return found.value as HandlerSettings;
-  throw new LoadError(
-    `${cannot}: export ${quote(found.name)} is a ${typeof found.value}; write ` +
-      "`export const settings: HandlerSettings = { ... }`",
-  );
 }
 
 /** As Django prints it: a block for each level, the worst first. */
