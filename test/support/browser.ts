@@ -36,6 +36,7 @@ export class Browser {
     const words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
     this.#child = spawn(program, [...words, `--user-data-dir=${this.#profile}`, "--remote-debugging-pipe"], {
       stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+      detached: true,
     });
     let text = "";
     (this.#child.stdio[4] as Readable).setEncoding("utf8").on("data", (chunk: string) => {
@@ -106,8 +107,19 @@ export class Browser {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#child.once("close", resolve));
-    this.#child.kill("SIGKILL");
+    // The whole group: the browser's other processes write into the profile, too, and a moment longer than it lives.
+    process.kill(-this.#child.pid!, "SIGKILL");
     await closed;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    await eventually(
+      () => {
+        try {
+          rmSync(this.#profile, { recursive: true, force: true });
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      () => `${this.#profile} cannot be removed`,
+    );
   }
 }
