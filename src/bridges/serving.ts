@@ -3,6 +3,7 @@
 
 import type { ErrorStream, Header, Headers } from "../esgi/environ.ts";
 import { InputError } from "../esgi/input.ts";
+import { REASON_PHRASES } from "../esgi/reason_phrases.ts";
 import { isHopByHop } from "../esgi/reply.ts";
 
 /** `esgi.errors` where the runtime has no error log but the console: whole lines, each once. */
@@ -30,17 +31,10 @@ export interface Failure {
   readonly body: string;
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  500: "Internal Server Error",
-};
-
 /** 500; for an {@link InputError} that the application let pass, what that says. */
 export function failureOf(error: unknown): Failure {
   const code = error instanceof InputError ? error.status : 500;
-  const reason = REASONS[code] ?? "Error";
+  const reason = REASON_PHRASES[code] ?? "Error";
   const body = `${code} ${reason}\n`;
   return {
     code,

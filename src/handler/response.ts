@@ -4,10 +4,10 @@
 import type { MaybePromise } from "../esgi/application.ts";
 import type { Body, Chunk } from "../esgi/body.ts";
 import type { Header, Headers } from "../esgi/environ.ts";
+import { REASON_PHRASES } from "../esgi/reason_phrases.ts";
 import { iterate } from "../esgi/reply.ts";
 import { type CookieOptions, Morsel } from "./cookie.ts";
 import { BadHeaderError, DisallowedRedirect } from "./exceptions.ts";
-import { reasonPhrase } from "./reason_phrases.ts";
 import type { HttpRequest } from "./request.ts";
 import { type HeadersInit, ResponseHeaders } from "./response_headers.ts";
 import type { Settings } from "./settings.ts";
@@ -86,7 +86,7 @@ export class HttpResponse {
 
   /** The words after the status code: those that were set, or the status's own. */
   get reasonPhrase(): string {
-    return this.#reason ?? reasonPhrase(this.statusCode);
+    return this.#reason ?? phraseOf(this.statusCode);
   }
 
   set reasonPhrase(reason: string) {
@@ -261,8 +261,13 @@ export class HttpResponse {
   }
 }
 
+/** "Unknown Status Code", as Django says, where a status has no phrase. */
+function phraseOf(status: number): string {
+  return REASON_PHRASES[status] ?? "Unknown Status Code";
+}
+
 function makeStatusLine(code: number): string {
-  const line = checkStatusLine(code, `${code} ${reasonPhrase(code)}`);
+  const line = checkStatusLine(code, `${code} ${phraseOf(code)}`);
   statusLines.set(code, line);
   return line;
 }
