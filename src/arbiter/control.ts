@@ -109,20 +109,8 @@ export interface WorkerRequest extends InFlight {
 }
 
 /** What `show stats` tells: the master, and its workers taken together. */
-export interface StatsReport {
-  readonly version: string;
-  readonly runtime: string;
-  readonly pid: number;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
-  readonly phase: Phase;
-  readonly ready: boolean;
-  readonly generation: number;
-  readonly target: number;
+export interface StatsReport extends Omit<MasterStatus, "listeners" | "configFile" | "settings" | "workers"> {
   readonly workers: number;
-  readonly restarts: number;
-  readonly lastReload: MasterStatus["lastReload"];
-  readonly master: MasterStatus["master"];
   /** Sums; `requests` are those of the workers that live. `lag` is the worst. */
   readonly total: Omit<WorkerStats, "oldest" | "cpu"> & { readonly cpuPercent: number };
   /** The oldest requests in flight, at most 10. */

@@ -20,6 +20,7 @@ import {
   step,
   type WorkerRecord,
 } from "./machine.ts";
+import { callHook } from "./hooks.ts";
 import { isOwn, type Launch } from "./launch.ts";
 import type { FromWorker, InFlight, StuckReport, ToWorker } from "./messages.ts";
 
@@ -254,9 +255,7 @@ export class Master {
       child.onExit(({ code, signal }) => {
         if (this.#upgrade !== child || this.#handedOver) return;
         this.#upgrade = null;
-        const reason = `the new master ended with ${code ?? signal}`;
-        this.#notice("error", `Upgrade failed, this master goes on: ${reason}`);
-        resolve(reason);
+        resolve(`the new master ended with ${code ?? signal}`);
       });
     });
   }
@@ -464,17 +463,14 @@ export class Master {
     return { pid: this.#options.pid, urls: this.urls, settings: this.launch.settings };
   }
 
-  /** Calls a hook; what it throws is logged, and harms nothing. */
-  async #runHook(name: keyof Hooks, ...rest: readonly unknown[]): Promise<void> {
-    const hook = this.launch.settings[name] as ((...values: readonly unknown[]) => unknown) | null | undefined;
-    if (hook === null || hook === undefined) return;
-    try {
-      await hook(this.#info(), ...rest);
-    } catch (error) {
-      this.#options.events.emit("fault", { error, message: `the hook ${name} threw`, environ: null });
-    }
+  #runHook<N extends keyof Hooks>(name: N, ...rest: Rest<Parameters<Hooks[N]>>): Promise<void> {
+    const values = [this.#info(), ...rest] as unknown as Parameters<Hooks[N]>;
+    return callHook(this.#options.events, this.launch.settings, name, ...values);
   }
 }
+
+/** What a hook of the master is told beside the server. */
+type Rest<P extends readonly unknown[]> = P extends readonly [unknown, ...infer R] ? R : never;
 
 /** The addresses that a launch listens on, with their real ports. */
 function bound(launch: Launch, sockets: ReadonlyMap<string, SharedSocket>): readonly Bind[] {

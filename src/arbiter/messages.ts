@@ -1,17 +1,15 @@
 // What a master and its workers say to each other: JSON objects over the runtime's IPC channel. Both sides are the same
 // program, but after a reload not always the same version of it: what is not known is ignored.
 
+import type { TimeoutReport } from "../config/hooks.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Bind } from "../runtime/port.ts";
 
+/** What a worker's watchdog thread writes when the event loop has stood still; hooks are told the same. */
+export type StuckReport = TimeoutReport;
+
 /** A request that a worker has not answered yet. */
-export interface InFlight {
-  readonly method: string;
-  /** The request target as it was sent, cut to a few hundred characters. */
-  readonly target: string;
-  /** Milliseconds since its head was read. */
-  readonly age: number;
-}
+export type InFlight = StuckReport["requests"][number];
 
 /** How a worker is, told about once a second; that it comes at all is the heartbeat. */
 export interface WorkerStats {
@@ -77,11 +75,3 @@ export type ToWorker =
   | { readonly type: "release" }
   /** Say `Connection: close` with the next responses, until `count` connections have been told. */
   | { readonly type: "shed"; readonly count: number };
-
-/** What the watchdog thread of a worker writes when the event loop has stood still for `timeout` seconds. */
-export interface StuckReport {
-  /** The requests that the application has not answered, the last begun first. */
-  readonly requests: readonly InFlight[];
-  /** Where the program is, one frame a line; null where the runtime cannot tell. */
-  readonly stack: string | null;
-}

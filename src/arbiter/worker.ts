@@ -37,6 +37,8 @@ export interface WorkerOptions {
 
 /** Milliseconds between two heartbeats. */
 const HEARTBEAT = 1000;
+/** Milliseconds between two looks at how late the event loop is. */
+const LAG_STEP = 100;
 /** Seconds that a worker without a master has for its requests, where graceful_timeout is no limit. */
 const ORPHAN = 30;
 /** Requests in flight that a heartbeat names. */
@@ -69,7 +71,6 @@ export class Worker {
   #held = false;
   /** Listening and holding are asynchronous; one ends before the next begins. */
   #listening: Promise<void> = Promise.resolve();
-  #beatAt = performance.now();
   #lag = 0;
 
   constructor(options: WorkerOptions) {
@@ -95,7 +96,6 @@ export class Worker {
       // Nobody is left to end what does not end, and graceful_timeout may be no limit.
       setTimeout(() => this.quit(1), ((this.#settings.graceful_timeout || ORPHAN) + 1) * 1000);
     });
-    this.#beatAt = performance.now();
     runtime.every(HEARTBEAT, () => this.#beat());
     // How late a short timer is says how long the loop was busy with other things.
     let expected = performance.now() + LAG_STEP;
@@ -192,7 +192,6 @@ export class Worker {
 
   #beat(): void {
     this.#options.watchdog?.beat();
-    this.#beatAt = performance.now();
     const { server } = this;
     const stats: WorkerStats = {
       requests: server.requests,
@@ -216,6 +215,3 @@ export class Worker {
     this.#options.events.emit("notice", { level, message });
   }
 }
-
-/** Milliseconds between two looks at how late the event loop is. */
-const LAG_STEP = 100;

@@ -12,6 +12,12 @@ export function applyUmask(umask: number | null, control: ProcessControl): void 
   if (umask !== null) attempt("umask", () => control.setUmask(umask));
 }
 
+/** A name and its value; the settings have seen to it that there is a "=". */
+export function splitPair(pair: string): readonly [name: string, value: string] {
+  const end = pair.indexOf("=");
+  return [pair.slice(0, end), pair.slice(end + 1)];
+}
+
 /**
  * Sets the variables of `pairs` (`KEY=VALUE`); children inherit them. Returns what undoes it, for a reload: what was there
  * before comes back.
@@ -28,12 +34,11 @@ export function applyRawEnv(
     for (const [name, value] of before.splice(0).reverse()) control.setEnv(name, value);
   };
   for (const pair of pairs) {
-    const end = pair.indexOf("=");
-    const name = pair.slice(0, end);
+    const [name, value] = splitPair(pair);
     try {
       attempt("raw_env", () => {
         const old = env[name] ?? null;
-        control.setEnv(name, pair.slice(end + 1));
+        control.setEnv(name, value);
         before.push([name, old]);
       });
     } catch (error) {

@@ -8,7 +8,10 @@ import { BindError, explainListenError } from "./listen.ts";
 import { LoadError } from "./load.ts";
 import { ProcessError } from "./process_control.ts";
 
-/** Exit codes, Gunicorn's where it has one; 0 is a server that was stopped, or a command that is done. */
+/**
+ * Exit codes, Gunicorn's where it has one; 0 is a server that was stopped, or a command that is done. A master that gives
+ * up has its own (EXIT_GAVE_UP in arbiter/machine.ts).
+ */
 export const EXIT = {
   /** An address cannot be listened on, or another server runs. */
   bind: 1,
@@ -22,8 +25,6 @@ export const EXIT = {
   boot: 3,
   /** The module is there, and has no application. */
   application: 4,
-  /** Workers died one after another, until the master gave up. */
-  crashLoop: 5,
 } as const;
 
 export interface Failure {

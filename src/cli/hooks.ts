@@ -1,28 +1,12 @@
-// Calling the hooks of the settings. A hook that throws is logged, and harms nothing else.
+// The hooks among the settings: which there are, and those that are called for each request.
 
-import type { HookEnviron, Hooks, WorkerInfo } from "../config/hooks.ts";
-import { type SettingName, SETTINGS, type Settings } from "../config/settings.ts";
+import { HOOK_NAMES, type HookEnviron, type Hooks, type WorkerInfo } from "../config/hooks.ts";
+import type { Settings } from "../config/settings.ts";
 import type { EventBus } from "../observe/events.ts";
 
-/** Calls a hook, when there is one, and waits for it. */
-export async function callHook<N extends keyof Hooks>(
-  events: EventBus,
-  settings: Settings,
-  name: N,
-  ...values: Parameters<Hooks[N]>
-): Promise<void> {
-  const hook = settings[name] as ((...values: Parameters<Hooks[N]>) => unknown) | null;
-  if (hook === null) return;
-  try {
-    await hook(...values);
-  } catch (error) {
-    events.emit("fault", { error, message: `the hook ${name} threw`, environ: null });
-  }
-}
-
-/** The functions among the settings, which no message carries to a worker. */
+/** The functions among the settings, which no message carries to a worker; null where there is none. */
 export function hooksOf(settings: Partial<Settings>): Partial<Hooks> {
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => SETTINGS[name as SettingName].type === "hook"));
+  return Object.fromEntries(HOOK_NAMES.map((name) => [name, settings[name] ?? null])) as Partial<Hooks>;
 }
 
 /** Calls pre_request and post_request; nothing is subscribed to when they are not given. */

@@ -11,6 +11,7 @@ import { type Bind, ListenError, type LocalListener, type SharedSocket, type Sup
 import { type Admin, type AdminStatus, startAdmin } from "./admin.ts";
 import { controlTarget } from "./control_target.ts";
 import { attempt, reasonOf } from "./attempt.ts";
+import { splitPair } from "./environment.ts";
 import { resolveIdentity } from "./identity.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
@@ -51,7 +52,7 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   const identity = resolveIdentity(settings, context.control);
   if (
     identity !== null && settings.reuse_port &&
-    configuration.settings.bind.some((text) => isPrivileged(parseBind(text)))
+    settings.bind.some((text) => isPrivileged(parseBind(text)))
   ) {
     throw new ConfigError("reuse_port: workers that are another user cannot bind ports below 1024; leave it out");
   }
@@ -60,19 +61,20 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   const served = new Promise<void>((resolve) => {
     serving = resolve;
   });
-  /** What is in force, and what a reload that runs now has read. */
-  let current: PoolConfiguration = configuration;
-  let next: PoolConfiguration = configuration;
+  /** What each launch was made of: reloads may overlap, and the master says which one is in force. */
+  const made = new WeakMap<Launch, PoolConfiguration>();
+  const launch = (from: PoolConfiguration): Launch => {
+    const launch = launchOf(from, service, context);
+    made.set(launch, from);
+    return launch;
+  };
+  const current = (): PoolConfiguration => made.get(master.launch)!;
   const master = new Master({
-    launch: launchOf(configuration, service, context),
-    relaunch: async () => {
-      next = await configuration.reconfigure();
-      return launchOf(next, service, context);
-    },
+    launch: launch(configuration),
+    relaunch: async () => launch(await configuration.reconfigure()),
     onReloading: () => service.reloading(),
     onReloaded: (error) => {
-      if (error === null) current = next;
-      void watch();
+      if (error === null) void watch();
       service.serving(error === null ? serves() : `${serves()}; the last reload failed: ${error}`);
     },
     onStopping: () => {
@@ -144,7 +146,10 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   /** A changed certificate is a reload, too: it is the way that loses nothing, and the same on all runtimes. */
   const watch = async (): Promise<void> => {
     unwatch();
-    unwatch = (): void => {};
+    let stopped = false;
+    unwatch = (): void => {
+      stopped = true;
+    };
     const { touch_reload, certfile, keyfile, ca_certs } = master.launch.settings;
     const paths = [touch_reload, certfile, keyfile, ca_certs].flatMap((path) =>
       path === null ? [] : host.resolve(path)
@@ -160,16 +165,21 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       stamp: (path: string) => context.control.stamp(path),
       every: (milliseconds: number, callback: () => void) => runtime.every(milliseconds, callback),
     };
-    unwatch = await watchFiles(paths, (changed) => {
+    const stop = await watchFiles(paths, (changed) => {
       notice(`Changed: ${changed.join(", ")}`);
       void reload();
     }, system);
+    // The next reload may have been quicker than the first look at the files.
+    if (stopped) stop();
+    else unwatch = stop;
   };
   const upgrade = async (): Promise<void> => {
     const problem = host.pid === 1
       ? "this is process 1 of a container, whose end is the container's end; reload instead (SIGHUP)"
       : await master.upgrade({ WATCHDOG_PID: null });
-    if (problem !== null) events.emit("notice", { level: "error", message: `Upgrade refused: ${problem}` });
+    if (problem !== null) {
+      events.emit("notice", { level: "error", message: `Upgrade failed, this master goes on: ${problem}` });
+    }
   };
   const reload = (): Promise<string | null> => {
     logs.reopen();
@@ -221,8 +231,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   if (!settings.control_socket_disable) {
     const source = {
       ready: () => master.ready,
-      configFile: () => current.file,
-      origins: () => current.origins,
+      configFile: () => current().file,
+      origins: () => current().origins,
       reload,
       reopen,
       stop: (graceful: boolean) => {
@@ -272,15 +282,11 @@ function statusOf(master: Master): AdminStatus {
 }
 
 function launchOf({ settings, extra }: PoolConfiguration, service: Service, { host }: Context): Launch {
-  const env = Object.fromEntries(settings.raw_env.map((pair) => {
-    const end = pair.indexOf("=");
-    return [pair.slice(0, end), pair.slice(end + 1)];
-  }));
   return {
     settings,
     extra,
     binds: service.binds(settings),
-    env,
+    env: Object.fromEntries(settings.raw_env.map(splitPair)),
     workers: settings.workers === "auto" ? host.availableCores() : settings.workers,
   };
 }

@@ -9,8 +9,9 @@ import type { Channel, Parent, Runtime, Supervisor, Watchdog, WatchdogOptions } 
 import { toApplication } from "./application.ts";
 import { attempt } from "./attempt.ts";
 import { classify } from "./classify.ts";
-import { hooksOf } from "./hooks.ts";
 import { startDaemon } from "./daemon.ts";
+import { applyRawEnv } from "./environment.ts";
+import { hooksOf } from "./hooks.ts";
 import type { CommandHost } from "./host.ts";
 import { LoadError } from "./load.ts";
 import { supervise } from "./master.ts";
@@ -95,9 +96,13 @@ export async function detach(settings: Settings, context: Context): Promise<void
   await startDaemon(await context.supervisor(), host);
 }
 
-/** Changes to the settings' directory, so that every path that follows starts there. */
-export function prepare(settings: Settings, { host }: Context): void {
+/**
+ * Changes to the settings' directory, so that every path that follows starts there; and sets the variables of raw_env,
+ * before the application is loaded. Workers are started with theirs: a reload may take one away again.
+ */
+export function prepare(settings: Settings, { host, control }: Context): void {
   if (settings.chdir !== null) {
     attempt(`chdir: cannot change to ${quote(settings.chdir)}`, () => host.chdir(settings.chdir!));
   }
+  if (settings.workers === 0) applyRawEnv(settings.raw_env, host.env, control);
 }

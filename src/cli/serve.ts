@@ -1,12 +1,12 @@
 // `tricorn serve MODULE[:NAME] [flags]`.
 
 import { flagHelp, parseFlags } from "../config/flags.ts";
-import { HOOK_NAMES, type Hooks } from "../config/hooks.ts";
 import type { Settings } from "../config/settings.ts";
 import { configJson, configTable } from "../config/show.ts";
 import type { Application } from "../esgi/application.ts";
 import { toApplication } from "./application.ts";
 import { type ConfigFile, type Configuration, loadConfiguration, readConfigFile } from "./config_file.ts";
+import { hooksOf } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
 import { loadApplication } from "./load.ts";
 import { compileFormat } from "./logs.ts";
@@ -53,8 +53,7 @@ export async function serve(words: readonly string[], context: Context): Promise
       context,
       async ({ extra }) => {
         const { hooks } = extra as Extra;
-        const given: Partial<Settings> = hooks === null ? {} : await readConfigFile(hooks, host);
-        return Object.fromEntries(HOOK_NAMES.map((name) => [name, given[name] ?? null])) as Partial<Hooks>;
+        return hooksOf(hooks === null ? {} : await readConfigFile(hooks, host));
       },
       ({ settings, extra }) => load((extra as Extra).target, settings),
     );
@@ -87,7 +86,7 @@ export async function serve(words: readonly string[], context: Context): Promise
 }
 
 function forWorkers({ settings, origins, target, file }: Configuration): PoolConfiguration {
-  const hasHooks = HOOK_NAMES.some((name) => settings[name] !== null);
+  const hasHooks = Object.values(hooksOf(settings)).some((hook) => hook !== null);
   const extra: Extra = { target, hooks: hasHooks ? file : null };
   return { settings, origins, file: file?.name ?? null, extra };
 }

@@ -9,9 +9,9 @@ import { EventBus } from "../observe/events.ts";
 import { ListenError, urlOf } from "../runtime/port.ts";
 import { Server } from "../server/server.ts";
 import { reasonOf } from "./attempt.ts";
-import { callHook, observeRequests } from "./hooks.ts";
+import { callHook } from "../arbiter/hooks.ts";
+import { observeRequests } from "./hooks.ts";
 import { type Admin, Readiness, startAdmin } from "./admin.ts";
-import { applyRawEnv } from "./environment.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import type { Context, RunningServer } from "./run.ts";
@@ -29,7 +29,6 @@ export async function serveAlone(
   const listenOptions = readListenOptions(settings, host);
   const events = new EventBus();
   const logs = openLogs(settings, events, host);
-  applyRawEnv(settings.raw_env, host.env, context.control);
   const service = new Service("server", settings, context, events, () => running.close());
   const readiness = new Readiness();
   const notice = (message: string): void => events.emit("notice", { level: "info", message });
@@ -53,6 +52,7 @@ export async function serveAlone(
     admin?.close();
     service.leave();
     logs.close();
+    if (error instanceof BindError) throw error;
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     // What else can be wrong is in the files: the runtime reads them only now.
     throw listenOptions.tls === undefined

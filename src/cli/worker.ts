@@ -2,7 +2,7 @@
 
 import type { ToWorker } from "../arbiter/messages.ts";
 import { awaitBoot, type Boot, tell, Worker } from "../arbiter/worker.ts";
-import type { Hooks } from "../config/hooks.ts";
+import type { Hooks, WorkerInfo } from "../config/hooks.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
 import { EventBus } from "../observe/events.ts";
@@ -10,17 +10,12 @@ import { type Parent, urlOf } from "../runtime/port.ts";
 import { applyTitle } from "./environment.ts";
 import { dropPrivileges } from "./identity.ts";
 import { explain, failureText } from "./failure.ts";
-import { callHook, observeRequests } from "./hooks.ts";
+import { callHook } from "../arbiter/hooks.ts";
+import { observeRequests } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import { type Context, prepare, type RunningServer } from "./run.ts";
 import { obeySignals } from "./signals.ts";
-
-/** What a worker serves, and the functions among the settings, which no message can carry. */
-export interface Loaded {
-  readonly application: Application;
-  readonly hooks: Partial<Hooks>;
-}
 
 /**
  * Serves as a worker until the master ends it. `loadHooks` comes first, `load` when privileges have been dropped. Does
@@ -46,7 +41,7 @@ export async function work(
   const boot = await awaitBoot(parent);
   const events = new EventBus();
   let logged = false;
-  const info = (): { id: number; pid: number; age: number } => ({
+  const info = (): WorkerInfo => ({
     id: boot.id,
     pid: host.pid,
     age: (performance.now() - born) / 1000,
