@@ -1,0 +1,77 @@
+// What `tricorn runserver` asks of the system beyond what every command does: watching files, the keys of the terminal, the
+// browser, who holds a port, a certificate. Implemented once for all runtimes (adapters/dev_host.ts), loaded by it alone.
+
+/** What is watched, and who is told. */
+export interface WatchRequest {
+  /** Absolute paths; each is watched with all that is below it. One that does not exist is a problem, not an error. */
+  readonly folders: readonly string[];
+  /** Absolute paths of files that count wherever they are, whatever `ignored` says; they need not exist yet. */
+  readonly files: readonly string[];
+  /** Asked for each folder before it is entered and for each file that changed, never for `folders` and `files`. */
+  readonly ignored: (path: string, isFolder: boolean) => boolean;
+  /** Called with the absolute path of each file that appeared, changed or went, often several times for one change. */
+  readonly onEvent: (path: string) => void;
+  /** Called with a sentence, once for each kind of problem: what is not watched, and the remedy. Watching goes on. */
+  readonly onProblem: (sentence: string) => void;
+}
+
+/** Folders that are watched. */
+export interface Watch {
+  /** How many folders are watched. */
+  readonly size: number;
+  /** Asks `ignored` again for every folder, because the rules changed. Resolves when that is done; tells of no file. */
+  rescan(): Promise<void>;
+  /** Ends it; nothing is told afterwards. */
+  close(): void;
+}
+
+/** A process that has a port. */
+export interface PortHolder {
+  readonly pid: number;
+  /** Its command line, cut to 100 characters, with no control characters: `node server.js`. */
+  readonly command: string;
+}
+
+/** A certificate with its key, as files in PEM: for the settings certfile and keyfile. */
+export interface DevCertificate {
+  readonly certfile: string;
+  readonly keyfile: string;
+  /** Whether it was made just now, so that browsers will ask anew; false when it is that of an earlier run. */
+  readonly isNew: boolean;
+  /** Why it will not be kept for the next run (a sentence without an end); null when it will. */
+  readonly problem: string | null;
+}
+
+export interface DevHost {
+  /**
+   * Watches. Resolves when all is watched: what changes from then on is told, and nothing that was there before. What
+   * changed while it was looking is told, too. Never rejects: what cannot be watched is a problem.
+   */
+  watch(request: WatchRequest): Promise<Watch>;
+  /**
+   * Reads single keys from the terminal until the returned function is called, which leaves the terminal as it was; so
+   * does the end of this process, if it is not SIGKILL. Null when standard input is no terminal.
+   *
+   * A key is the character it types (`"r"`, `"R"`, `"é"`); an arrow or function key is one string, its escape sequence.
+   * Ctrl-C and Ctrl-\ remain the system's signals (SIGINT, SIGQUIT) where the runtime lets them; where it does not, this
+   * process signals itself, so that there is one way for them. Ctrl-Z stops the process, and the keys work again
+   * after `fg`. Ctrl-D is `"\x04"`.
+   */
+  keys(onKey: (key: string) => void): (() => void) | null;
+  /** Opens `url` in the user's browser (BROWSER is honoured): null, or what is wrong, in a sentence without an end. */
+  openBrowser(url: string): Promise<string | null>;
+  /** Who listens on a TCP port of this machine; null where the system does not tell (another user's, in a container). */
+  portHolder(port: number): Promise<PortHolder | null>;
+  /** The text of a file; null when it cannot be read, is no text file in UTF-8, or is larger than 2 MB. */
+  readSource(path: string): string | null;
+  /** Whether there is a file or a folder of that name. */
+  exists(path: string): boolean;
+  /**
+   * A self-signed certificate for localhost, its subdomains, the loopback addresses and `names` (DNS names and IP
+   * addresses). It is kept in the user's cache folder and used again while it is valid for at least a day more and for all
+   * the names, so that an exception made in a browser lasts.
+   *
+   * @throws {Error} the system's, when not even a temporary file can be written.
+   */
+  certificate(names: readonly string[]): Promise<DevCertificate>;
+}
