@@ -2,12 +2,12 @@
 // and prints what they say, the worst first (Django's `manage.py check`).
 
 import { ConfigError, quote } from "../config/error.ts";
-import { didYouMean } from "../config/nearest.ts";
 import { CHECK_LEVELS, type CheckMessage, isSerious } from "../handler/checks/messages.ts";
 import { isSilenced, runChecks } from "../handler/checks/registry.ts";
 import { escapeLine } from "../observe/text.ts";
 import type { Context } from "./run.ts";
 import { findSettings, SETTINGS_VARIABLE } from "./settings_module.ts";
+import { type FlagSpec, readWords } from "./words.ts";
 
 /** The text of `tricorn check --help`. */
 export function checkHelp(): string {
@@ -26,6 +26,12 @@ Exit codes: 0 nothing serious, 1 there are errors, 2 wrong usage, 3 the settings
 `;
 }
 
+const FLAGS = {
+  settings: { takes: "value" },
+  deploy: { takes: "nothing" },
+  json: { takes: "nothing" },
+} as const satisfies FlagSpec;
+
 /**
  * Runs the checks, prints the messages, and ends the process with 0 or 1.
  *
@@ -33,8 +39,12 @@ Exit codes: 0 nothing serious, 1 there are errors, 2 wrong usage, 3 the settings
  * @throws {LoadError} when the settings cannot be loaded.
  */
 export async function check(words: readonly string[], { host }: Pick<Context, "host">): Promise<void> {
-  const flags = readFlags(words);
+  const { flags, operands } = readWords("check", words, FLAGS);
   if (flags.help) return host.stdout(checkHelp());
+  if (operands[0] !== undefined) {
+    const problem = `${quote(operands[0])} is one word too many; the settings are named by --settings MODULE`;
+    throw new ConfigError(`check: ${problem}`);
+  }
   const settings = await findSettings(
     flags.settings,
     'check: whose settings? Write "tricorn check --settings settings.ts"',
@@ -48,38 +58,8 @@ export async function check(words: readonly string[], { host }: Pick<Context, "h
   host.exit(messages.some(isSerious) ? 1 : 0);
 }
 
-interface Flags {
-  readonly settings: string | null;
-  readonly deploy: boolean;
-  readonly json: boolean;
-  readonly help: boolean;
-}
-
-function readFlags(words: readonly string[]): Flags {
-  let settings: string | null = null;
-  let deploy = false;
-  let json = false;
-  let help = false;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    if (word === "--deploy") deploy = true;
-    else if (word === "--json") json = true;
-    else if (word === "-h" || word === "--help") help = true;
-    else if (word === "--settings" || word.startsWith("--settings=")) {
-      settings = word === "--settings" ? words[++index] ?? "" : word.slice("--settings=".length);
-      if (settings === "") throw new ConfigError("check: --settings: the value is missing; write --settings MODULE");
-    } else if (word.startsWith("-")) {
-      const near = didYouMean(word.replace(/=.*/s, ""), ["--settings", "--deploy", "--json", "--help"]);
-      throw new ConfigError(`check: unknown flag ${quote(word)}${near || '; "tricorn check --help" lists the flags'}`);
-    } else {
-      throw new ConfigError(`check: ${quote(word)} is one word too many; the settings are named by --settings MODULE`);
-    }
-  }
-  return { settings, deploy, json, help };
-}
-
 /** As Django prints it: a block for each level, the worst first. */
-function report(messages: readonly CheckMessage[], silenced: number): string {
+export function report(messages: readonly CheckMessage[], silenced: number): string {
   const count = messages.length === 0 ? "no issues" : messages.length === 1 ? "1 issue" : `${messages.length} issues`;
   const last = `System check identified ${count} (${silenced} silenced).\n`;
   if (messages.length === 0) return last;
