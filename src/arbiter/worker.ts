@@ -33,6 +33,8 @@ export interface WorkerOptions {
   /** Logs are written and closed, hooks called; then the process ends. */
   exit(code: number): void;
   reopenLogs(): void;
+  /** It accepts no more, and finishes what it has. */
+  draining(): void;
 }
 
 /** Milliseconds between two heartbeats. */
@@ -123,7 +125,11 @@ export class Worker {
   drain(grace: number): Promise<void> {
     // The end of the whole server may follow the end of this worker, and has less time.
     if (this.#ending !== null) void this.server.drain({ grace });
-    return this.#ending ??= this.#listening.then(() => this.server.drain({ grace })).then(() => this.#exit(0));
+    return this.#ending ??= this.#listening.then(() => {
+      const drained = this.server.drain({ grace });
+      this.#options.draining();
+      return drained;
+    }).then(() => this.#exit(0));
   }
 
   /** After a signal. */

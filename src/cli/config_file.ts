@@ -6,6 +6,8 @@ import { type ParsedFlags, parseFlags } from "../config/flags.ts";
 import { checkOptions, type Resolved, resolveSources, type Settings, type Source } from "../config/settings.ts";
 import { splitWords } from "../config/shell_words.ts";
 import { describeError } from "../observe/text.ts";
+import type { Hooks } from "../config/hooks.ts";
+import { hooksOf } from "./hooks.ts";
 import { type CommandHost, ModuleError } from "./host.ts";
 import { oneLine } from "./load.ts";
 
@@ -165,4 +167,9 @@ async function evaluate({ name, path }: ConfigFile, host: CommandHost): Promise<
   } catch (error) {
     throw new ConfigError(`${name}: its function threw ${oneLine(error)}`, describeError(error));
   }
+}
+
+/** The functions among the settings in `file`, which no message carries to a worker; none without a file. */
+export async function loadHooks(file: ConfigFile | null, host: CommandHost): Promise<Partial<Hooks>> {
+  return hooksOf(file === null ? {} : await readConfigFile(file, host));
 }

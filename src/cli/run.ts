@@ -83,7 +83,9 @@ export async function run(
     throw new ConfigError("workers: this program has a pool of workers already; a program can have one");
   }
   pooled = true;
-  if (parent !== null) return await work(parent, context, () => Promise.resolve(hooksOf(settings)), load);
+  if (parent !== null) {
+    return await work(parent, context, { loadHooks: () => Promise.resolve(hooksOf(settings)), load });
+  }
   prepare(settings, context);
   const configuration = { settings, origins, file: null, extra: null };
   return await supervise({ ...configuration, reconfigure: () => Promise.resolve(configuration) }, context);

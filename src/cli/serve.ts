@@ -5,7 +5,7 @@ import type { Settings } from "../config/settings.ts";
 import { configJson, configTable } from "../config/show.ts";
 import type { Application } from "../esgi/application.ts";
 import { toApplication } from "./application.ts";
-import { type ConfigFile, type Configuration, loadConfiguration, readConfigFile } from "./config_file.ts";
+import { type ConfigFile, type Configuration, loadConfiguration, loadHooks } from "./config_file.ts";
 import { hooksOf } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
 import { loadApplication } from "./load.ts";
@@ -48,15 +48,10 @@ export async function serve(words: readonly string[], context: Context): Promise
   const load = async (target: string, { factory, override_globals }: Settings): Promise<Application> =>
     toApplication(await loadApplication(target, factory, host), override_globals, runtime);
   if (parent !== null) {
-    const running = await work(
-      parent,
-      context,
-      async ({ extra }) => {
-        const { hooks } = extra as Extra;
-        return hooksOf(hooks === null ? {} : await readConfigFile(hooks, host));
-      },
-      ({ settings, extra }) => load((extra as Extra).target, settings),
-    );
+    const running = await work(parent, context, {
+      loadHooks: ({ extra }) => loadHooks((extra as Extra).hooks, host),
+      load: ({ settings, extra }) => load((extra as Extra).target, settings),
+    });
     return await running.finished;
   }
   if (parseFlags(words).help) return host.stdout(serveHelp());

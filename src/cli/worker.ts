@@ -13,20 +13,29 @@ import { explain, failureText } from "./failure.ts";
 import { callHook } from "../arbiter/hooks.ts";
 import { observeRequests } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
-import { openLogs } from "./logs.ts";
+import { type Logs, openLogs } from "./logs.ts";
 import { type Context, prepare, type RunningServer } from "./run.ts";
 import { obeySignals } from "./signals.ts";
 
+/** What a command has its workers do, in this order. */
+export interface WorkerTasks {
+  /** The hooks, which no message can carry. */
+  loadHooks(boot: Boot): Promise<Partial<Hooks>>;
+  /** Default: the logs that the settings name. */
+  openLogs?(settings: Settings, events: EventBus): Logs;
+  /** The application. Privileges have been dropped. */
+  load(boot: Boot): Promise<Application>;
+  /** It accepts. */
+  ready?(): void;
+  /** It accepts no more, and finishes what it has. */
+  draining?(): void;
+}
+
 /**
- * Serves as a worker until the master ends it. `loadHooks` comes first, `load` when privileges have been dropped. Does
- * not return when the worker cannot boot: it tells the master, and exits with the code that says why.
+ * Serves as a worker until the master ends it. Does not return when the worker cannot boot: it tells the master, and exits
+ * with the code that says why.
  */
-export async function work(
-  parent: Parent,
-  context: Context,
-  loadHooks: (boot: Boot) => Promise<Partial<Hooks>>,
-  load: (boot: Boot) => Promise<Application>,
-): Promise<RunningServer> {
+export async function work(parent: Parent, context: Context, tasks: WorkerTasks): Promise<RunningServer> {
   const { host, runtime } = context;
   const born = performance.now();
   let started = false;
@@ -47,9 +56,9 @@ export async function work(
     age: (performance.now() - born) / 1000,
   });
   try {
-    const settings: Settings = { ...boot.settings, ...await loadHooks(boot) };
+    const settings: Settings = { ...boot.settings, ...await tasks.loadHooks(boot) };
     prepare(settings, context);
-    const logs = openLogs(settings, events, host);
+    const logs = tasks.openLogs?.(settings, events) ?? openLogs(settings, events, host);
     logged = true;
     const notice = (message: string): void => events.emit("notice", { level: "info", message });
     // The key may be readable for the master's user only.
@@ -58,7 +67,7 @@ export async function work(
     dropPrivileges(settings, context.control);
     await callHook(events, settings, "post_fork", info());
     notice(`Booting worker with pid: ${host.pid}`);
-    const application = await load(boot);
+    const application = await tasks.load(boot);
     let finish!: () => void;
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -78,6 +87,7 @@ export async function work(
         onProblem: (message) => events.emit("notice", { level: "warning", message }),
       }),
       reopenLogs: () => logs.reopen(),
+      draining: () => tasks.draining?.(),
       exit: (code) => {
         void callHook(events, settings, "worker_exit", info()).then(() => {
           notice(`Worker exiting (pid: ${host.pid})`);
@@ -111,6 +121,7 @@ export async function work(
     });
     started = true;
     await worker.start();
+    tasks.ready?.();
     await callHook(events, settings, "post_worker_init", info());
     return {
       urls: boot.binds.map((bind) => urlOf(bind, settings.certfile !== null)),
