@@ -38,7 +38,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/handler/": ["src/esgi/", "src/config/nearest.ts", "src/observe/text.ts", "mrmime"],
   "src/bridges/": ["src/esgi/"],
   "src/server/": ["src/esgi/", "src/http1/", "src/gateway_protocols/", "src/observe/", "src/runtime/port.ts types"],
-  "src/dev/": ["src/esgi/", "src/observe/", "src/runtime/port.ts types"],
+  "src/dev/": [
+    "src/esgi/",
+    "src/observe/",
+    "src/runtime/port.ts types",
+    // What the handler's debug pages are asked for.
+    "src/handler/ types",
+    "@jridgewell/trace-mapping",
+  ],
   "src/arbiter/": ["src/config/", "src/observe/", "src/runtime/port.ts"],
   "src/arbiter/worker.ts": ["src/config/", "src/esgi/ types", "src/observe/", "src/runtime/port.ts", "src/server/"],
   "src/cli/": ["src/"],
