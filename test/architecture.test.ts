@@ -45,6 +45,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     // What the handler's debug pages are asked for.
     "src/handler/ types",
     "@jridgewell/trace-mapping",
+    "ignore",
+    "src/gateway_protocols/ip_address.ts",
   ],
   "src/arbiter/": ["src/config/", "src/observe/", "src/runtime/port.ts"],
   "src/arbiter/worker.ts": ["src/config/", "src/esgi/ types", "src/observe/", "src/runtime/port.ts", "src/server/"],
@@ -58,7 +60,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/control_socket.ts": ["src/runtime/port.ts types", "adapters/shared.ts", "node:"],
   "adapters/process.ts": [
     "src/runtime/port.ts types",
-    "adapters/cores.ts",
+    // What runserver needs of the system.
+  "adapters/dev_host.ts": [
+    "src/cli/dev_host.ts types",
+    "src/dev/certificate.ts",
+    "adapters/watch.ts",
+    "adapters/terminal.ts",
+    "adapters/port_holder.ts",
+    "adapters/open_browser.ts",
+    "node:",
+  ],
+  "adapters/watch.ts": ["src/cli/dev_host.ts types", "node:"],
+  "adapters/terminal.ts": ["node:"],
+  "adapters/port_holder.ts": ["src/cli/dev_host.ts types", "node:"],
+  "adapters/open_browser.ts": ["src/config/shell_words.ts", "node:"],
+  "adapters/cores.ts",
     "src/cli/host.ts",
     "adapters/control_socket.ts",
     "adapters/process_control.ts",
