@@ -60,21 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/control_socket.ts": ["src/runtime/port.ts types", "adapters/shared.ts", "node:"],
   "adapters/process.ts": [
     "src/runtime/port.ts types",
-    // What runserver needs of the system.
-  "adapters/dev_host.ts": [
-    "src/cli/dev_host.ts types",
-    "src/dev/certificate.ts",
-    "adapters/watch.ts",
-    "adapters/terminal.ts",
-    "adapters/port_holder.ts",
-    "adapters/open_browser.ts",
-    "node:",
-  ],
-  "adapters/watch.ts": ["src/cli/dev_host.ts types", "node:"],
-  "adapters/terminal.ts": ["node:"],
-  "adapters/port_holder.ts": ["src/cli/dev_host.ts types", "node:"],
-  "adapters/open_browser.ts": ["src/config/shell_words.ts", "node:"],
-  "adapters/cores.ts",
+    "adapters/cores.ts",
     "src/cli/host.ts",
     "adapters/control_socket.ts",
     "adapters/process_control.ts",
@@ -104,6 +90,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/open_file.ts": ["src/handler/ types", "node:"],
   "adapters/compression.ts": ["src/handler/ types", "node:"],
   "adapters/file_storage.ts": ["src/handler/ types", "node:"],
+  // What runserver needs of the system.
+  "adapters/dev_host.ts": [
+    "src/cli/dev_host.ts types",
+    "src/dev/certificate.ts",
+    "adapters/watch.ts",
+    "adapters/terminal.ts",
+    "adapters/port_holder.ts",
+    "adapters/open_browser.ts",
+    "node:",
+  ],
+  "adapters/watch.ts": ["src/cli/dev_host.ts types", "node:"],
+  "adapters/terminal.ts": ["node:"],
+  "adapters/port_holder.ts": ["src/cli/dev_host.ts types", "node:"],
+  "adapters/open_browser.ts": ["src/config/shell_words.ts", "node:"],
   "adapters/cores.ts": ["node:"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
   // The only files that know both sides.
