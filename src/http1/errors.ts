@@ -19,6 +19,13 @@ export const REASONS: Readonly<Record<RefusalStatus, string>> = {
 /** A status with which the server itself refuses a request. */
 export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 | 503 | 504 | 505;
 
+// Reasons that name another protocol: what the peer speaks is told by its first bytes, and whoever develops may be told more.
+
+/** A record of the type handshake, 22, comes first (RFC 8446 §5.1); no request line begins so. */
+export const TLS_REASON = "a TLS handshake where a request line should be (RFC 9112 §3)";
+/** "PRI * HTTP/2.0". */
+export const HTTP2_REASON = "the preface of HTTP/2 (RFC 9113 §3.4): only HTTP/1.0 and HTTP/1.1 are spoken here";
+
 /** The peer broke a rule or a limit: it is told `status`, then the connection is closed. */
 export class RemoteProtocolError extends Error {
   override readonly name = "RemoteProtocolError";

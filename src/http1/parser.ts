@@ -7,7 +7,7 @@
 // llhttp compiled to WebAssembly).
 
 import { COLON, CR, FIELD_VALUE, HEX, HTAB, LF, SP, TARGET, TOKEN, trimSpace } from "./bytes.ts";
-import { type RefusalStatus, RemoteProtocolError } from "./errors.ts";
+import { HTTP2_REASON, type RefusalStatus, RemoteProtocolError, TLS_REASON } from "./errors.ts";
 import * as names from "./names.ts";
 import { checkAuthority, parseTarget, type Target } from "./target.ts";
 
@@ -62,6 +62,9 @@ const MAX_CHUNK_SIZE = 2 ** 48;
 const CODING = /^(?!chunked[ \t]*;)[!#$%&'*+\-.^_`|~0-9a-z]+(?:[ \t]*;[^,]*)?$/;
 /** How much of a buffer is decoded at a time: a usual head at once, a body behind it hardly. */
 const WINDOW = 2048;
+
+/** The type of the record that begins a TLS connection (RFC 8446 §5.1). */
+const TLS_HANDSHAKE = 22;
 
 const VERSION = [0x48, 0x54, 0x54, 0x50, 0x2f, -1, 0x2e, -1, CR, LF]; // HTTP/d.d CRLF
 
@@ -312,7 +315,12 @@ export class RequestParser {
     while (i < end && TOKEN[bytes[i]!] === 1) i++;
     if (i - start > this.#limits.requestLine) this.#refuse(400, "malformed request line (RFC 9112 §3)");
     if (i === end) return false;
-    if (bytes[i] !== SP || i === start) this.#refuse(400, "malformed request line (RFC 9112 §3)");
+    if (bytes[i] !== SP || i === start) {
+      this.#refuse(
+        400,
+        i === start && bytes[i] === TLS_HANDSHAKE ? TLS_REASON : "malformed request line (RFC 9112 §3)",
+      );
+    }
     if (i - start > MAX_METHOD) this.#refuse(501, "the method is longer than any that exists (RFC 9112 §3)");
     const methodEnd = i;
     const targetStart = ++i;
@@ -332,7 +340,10 @@ export class RequestParser {
     if (i + 8 - start > this.#limits.requestLine) {
       this.#refuse(414, "the request line is longer than limit_request_line");
     }
-    if (bytes[i + 5] !== 0x31) this.#refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (bytes[i + 5] !== 0x31) {
+      const isPreface = this.#slice(start, i + 8) === "PRI * HTTP/2.0";
+      this.#refuse(505, isPreface ? HTTP2_REASON : "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    }
     this.minorVersion = bytes[i + 7] === 0x30 ? 0 : 1;
     this.method =
       methodEnd - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54
