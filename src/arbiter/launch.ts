@@ -10,8 +10,8 @@ export interface Launch {
   readonly binds: readonly Bind[];
   /** Goes to the workers beside the settings; the caller's business. */
   readonly extra: unknown;
-  /** `raw_env`. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Variables that the workers have beside, or instead of, the master's: `raw_env`. Null: they do not have it. */
+  readonly env: Readonly<Record<string, string | null>>;
   /** The setting, or what "auto" comes to. */
   readonly workers: number;
 }

@@ -12,11 +12,16 @@ export class LoadError extends Error {
   override readonly name = "LoadError";
   /** `boot`: the module is missing or throws (exit code 3); `application`: it has no application (4). */
   readonly stage: "boot" | "application";
-  /** The stack, where it was the application's own code that threw; else null. */
+  /** The stack, where it was the application's own code that threw; else null. `cause` is what it threw. */
   readonly detail: string | null;
 
-  constructor(message: string, detail: string | null = null, stage: "boot" | "application" = "application") {
-    super(message);
+  constructor(
+    message: string,
+    detail: string | null = null,
+    stage: "boot" | "application" = "application",
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
     this.stage = stage;
     this.detail = detail;
   }
@@ -72,7 +77,9 @@ export async function importModule(
     return await host.importModule(module);
   } catch (error) {
     if (error instanceof ModuleError) throw new LoadError(`${cannot}: ${error.message}`, null, "boot");
-    throw new LoadError(`${cannot}: the module threw ${oneLine(error)}`, describeError(error), "boot");
+    throw new LoadError(`${cannot}: the module threw ${oneLine(error)}`, describeError(error), "boot", {
+      cause: error,
+    });
   }
 }
 
@@ -129,7 +136,12 @@ async function callFactory(factory: unknown, name: string, cannot: string): Prom
   try {
     return await factory();
   } catch (error) {
-    throw new LoadError(`${cannot}: the factory ${quote(name)} threw ${oneLine(error)}`, describeError(error));
+    throw new LoadError(
+      `${cannot}: the factory ${quote(name)} threw ${oneLine(error)}`,
+      describeError(error),
+      "application",
+      { cause: error },
+    );
   }
 }
 

@@ -1,0 +1,38 @@
+// `[addrport]` of `tricorn runserver`: a port, or an address with one, as Django's runserver takes it.
+
+import { parseIp } from "../config/address.ts";
+import { parseBind } from "../config/bind.ts";
+import { ConfigError, quote } from "../config/error.ts";
+import type { Bind } from "../runtime/port.ts";
+
+export type TcpBind = Bind & { readonly kind: "tcp" };
+
+const PORT = 8000;
+
+/** True when a word is meant as an addrport, and not as an application: a port stands alone, or behind its last colon. */
+export function isAddrport(word: string): boolean {
+  return /^(?:.*:)?\d+$/.test(word) && !/^(?:npm|jsr|node|file|https?):/.test(word);
+}
+
+/**
+ * Reads `8000`, `IP:PORT`, `[IPV6]:PORT`, `NAME:PORT`; the address `0` is 0.0.0.0, the port `0` one that is free. Without
+ * an address it is 127.0.0.1, with `ipv6` ::1; without anything its port is `port`, by default 8000.
+ *
+ * @throws {ConfigError} that names what is wrong with it.
+ */
+export function parseAddrport(text: string | null, ipv6: boolean, port: number = PORT): TcpBind {
+  const home = ipv6 ? "::1" : "127.0.0.1";
+  if (text === null) return { kind: "tcp", host: home, port };
+  if (!isAddrport(text)) {
+    throw new ConfigError(`runserver: ${quote(text)} is no port and no address with one; write 8000 or 127.0.0.1:8000`);
+  }
+  const bind = parseBind(text.replace(/^0:/, "0.0.0.0:").replace(/^(?=\d+$)/, ":")) as TcpBind;
+  if (/^\d+$/.test(text) || text.startsWith(":")) return { ...bind, host: home };
+  if (ipv6 && bind.host === "0.0.0.0" && text.startsWith("0:")) return { ...bind, host: "::" };
+  if (ipv6 && parseIp(bind.host) !== null && !bind.host.includes(":")) {
+    throw new ConfigError(
+      `runserver: ${quote(bind.host)} is an IPv4 address; leave --ipv6 out, or write [::1]:${bind.port}`,
+    );
+  }
+  return bind;
+}
