@@ -111,6 +111,7 @@ const TYPES: Readonly<Record<SettingType, string>> = {
   bind: "string",
   binds: "string, or array of strings",
   pairs: "string, or array of strings",
+  paths: "string, or array of strings",
   networks: "string with commas, or array of strings",
   hook: "function",
 };

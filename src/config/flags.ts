@@ -117,7 +117,7 @@ export function parseFlags(words: readonly string[]): ParsedFlags {
     }
     const value = parseValue(setting, text, flag);
     const before = given[name];
-    given[name] = (setting.type === "binds" || setting.type === "pairs") && Array.isArray(before)
+    given[name] = ["binds", "pairs", "paths"].includes(setting.type) && Array.isArray(before)
       ? [...before, ...value as readonly string[]]
       : value;
   }

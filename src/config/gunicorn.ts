@@ -26,10 +26,9 @@ export const ABSENT: readonly Absent[] = [
     reason: "When a client leaves, `esgi.signal` is aborted; what follows is the application's decision.",
   },
   {
-    names: ["reload", "reload_engine", "reload_extra_files"],
+    names: ["reload", "reload_engine"],
     reason:
-      "Reloading on each change is for development and belongs to `tricorn runserver`, planned. `touch_reload` is " +
-      "for production.",
+      "Reloading on each change is for development: `tricorn runserver` does it. `touch_reload` is for production.",
   },
   { names: ["spew"], reason: "A runtime's debugger and profiler do it." },
   {

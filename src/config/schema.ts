@@ -58,6 +58,8 @@ function shapeOf(setting: Setting): Record<string, unknown> {
       return orList(text, { minItems: 1 });
     case "pairs":
       return orList({ type: "string", pattern: "^[^=]+=" });
+    case "paths":
+      return orList({ type: "string", minLength: 1 });
     case "networks":
       return orList({ type: "string" });
     case "hook":

@@ -28,6 +28,8 @@ export type SettingType =
   | "binds"
   /** `KEY=VALUE`: a flag for each. */
   | "pairs"
+  /** Files: a flag for each. */
+  | "paths"
   /** IP addresses, CIDR networks, or `*`; separated by commas in text. */
   | "networks"
   /** A function, or null: see hooks.ts. */
@@ -614,6 +616,15 @@ const TABLE = {
     meta: "PATH",
     doc: `The directory to change to before the application is loaded; the paths of other settings start there too.`,
   },
+  reload_extra_files: {
+    section: "Application",
+    type: "paths",
+    default: [],
+    flags: ["--reload-extra-file"],
+    meta: "PATH",
+    doc: `A file that \`tricorn runserver\` watches beside the project's own; may be given more than once. \`serve\` watches
+      none: see \`touch_reload\`.`,
+  },
   factory: {
     section: "Application",
     type: "boolean",
@@ -779,12 +790,12 @@ type Widened<S> = S extends { readonly type: "integer" | "seconds" | "octal" } ?
   : S extends { readonly type: "workers" } ? number | "auto"
   : S extends { readonly type: "boolean" } ? boolean
   : S extends { readonly type: "choice"; readonly choices: readonly (infer C)[] } ? C
-  : S extends { readonly type: "binds" | "networks" | "pairs" } ? readonly string[]
+  : S extends { readonly type: "binds" | "networks" | "pairs" | "paths" } ? readonly string[]
   : string;
 type Value<K extends SettingName, S = (typeof TABLE)[K]> = K extends keyof Hooks ? Hooks[K] | null
   : S extends { readonly default: null } ? Widened<S> | null
   : Widened<S>;
-type Given<K extends SettingName, S = (typeof TABLE)[K]> = S extends { readonly type: "binds" | "networks" | "pairs" }
+type Given<K extends SettingName, S = (typeof TABLE)[K]> = S extends { readonly type: "binds" | "networks" | "pairs" | "paths" }
   ? string | readonly string[]
   : S extends { readonly type: "octal" } ? string | Value<K>
   : Value<K>;
@@ -974,6 +985,7 @@ function checkValue(setting: Setting, value: unknown, label: string): SettingVal
       return value;
     case "binds":
     case "pairs":
+    case "paths":
     case "networks": {
       const list: readonly unknown[] = Array.isArray(value)
         ? value
@@ -985,6 +997,8 @@ function checkValue(setting: Setting, value: unknown, label: string): SettingVal
         if (setting.type === "binds") checkBind(item, label);
         else if (setting.type === "pairs") {
           if (!/^[^=\0]+=[^\0]*$/.test(item)) return refuse("is no KEY=VALUE", example(setting), item);
+        } else if (setting.type === "paths") {
+          if (item === "" || item.includes("\0")) return refuse("is no path", example(setting), item);
         } else {
           const problem = networkProblem(item);
           if (problem !== null) return refuse(problem, "write addresses, CIDR networks, or *", item);
@@ -1058,6 +1072,7 @@ function example(setting: Setting): string {
   if (setting.type === "octal") return `write for example ${setting.meta === "MASK" ? "0o027" : "0o660"}`;
   if (setting.type === "workers") return "write for example 2, or auto";
   if (setting.type === "pairs") return "write KEY=VALUE";
+  if (setting.type === "paths") return "give a path";
   if (setting.default === null) return setting.meta === "PATH" ? "give a path" : "give a value";
   if (Array.isArray(setting.default)) return `write for example ${JSON.stringify(setting.default[0])}`;
   return `write for example ${JSON.stringify(setting.default)}`;

@@ -73,6 +73,8 @@ test("the schema knows each setting that JSON can hold, takes its default, and r
     ["bind", 80, false],
     ["raw_env", ["A=1"], true],
     ["raw_env", ["A"], false],
+    ["reload_extra_files", ["a.txt"], true],
+    ["reload_extra_files", [""], false],
     ["keepalive", 0.5, true],
     ["backlog", 0.5, false],
     ["loglevel", "warn", false],

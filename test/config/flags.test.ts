@@ -72,6 +72,7 @@ const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = 
   control_socket_mode: ["0660", 0o660],
   control_socket_disable: [null, true],
   chdir: ["/srv", "/srv"],
+  reload_extra_files: ["data/a.txt", ["data/a.txt"]],
   factory: [null, true],
   override_globals: [null, false],
 };
@@ -111,6 +112,9 @@ describe("parseFlags", () => {
   test("gathers repeated binds, and keeps the last of everything else", () => {
     expect(parseFlags(["-b", ":1", "--bind=:2", "-b:3"]).options).toEqual({ bind: [":1", ":2", ":3"] });
     expect(parseFlags(["-e", "A=1", "--env=B=2"]).options).toEqual({ raw_env: ["A=1", "B=2"] });
+    expect(parseFlags(["--reload-extra-file", "a", "--reload-extra-file=b"]).options).toEqual({
+      reload_extra_files: ["a", "b"],
+    });
     expect(parseFlags(["--backlog", "1", "--backlog", "2"]).options).toEqual({ backlog: 2 });
   });
 

@@ -92,6 +92,7 @@ describe("resolveSettings", () => {
     [{ umask: "027x" }, /^umask: "027x" is no octal number; write for example 0o027/],
     [{ umask: 0o1000 }, /^umask: 512 is not between 0 and 0o777/],
     [{ raw_env: ["=x"] }, /^raw_env: "=x" is no KEY=VALUE/],
+    [{ reload_extra_files: [""] }, /^reload_extra_files: "" is no path; give a path/],
     [{ admin_bind: ":x" }, /^admin_bind: cannot listen on ":x"/],
     [{ when_ready: "log" }, /^when_ready: "log" is not a function; give a function/],
     [{ app: "app.ts" }, /^app: only the configuration file has it; leave it out here/],
