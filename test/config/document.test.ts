@@ -23,6 +23,7 @@ interface Shape {
   readonly type?: string;
   readonly items?: Shape;
   readonly pattern?: string;
+  readonly minLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
 }
@@ -44,7 +45,8 @@ function fits(value: unknown, shape: Shape): boolean {
     case "boolean":
       return typeof value === "boolean";
     case "string":
-      return typeof value === "string" && new RegExp(shape.pattern ?? "").test(value);
+      return typeof value === "string" && new RegExp(shape.pattern ?? "").test(value) &&
+        value.length >= (shape.minLength ?? 0);
     default:
       throw new Error(`what is ${JSON.stringify(shape)}?`);
   }
