@@ -29,6 +29,16 @@ export const processControl: ProcessControl = {
       throw error;
     }
   },
+  writeNewFile: (path, text) => fs.writeFileSync(path, text, { flag: "wx" }),
+  makeFolder: (path) => void fs.mkdirSync(path, { recursive: true }),
+  listFolder(path) {
+    try {
+      return fs.readdirSync(path);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return null;
+      throw error;
+    }
+  },
   rename: (from, to) => fs.renameSync(from, to),
   remove: (path) => fs.unlinkSync(path),
   chown: (path, uid, gid) => fs.chownSync(path, uid, gid),

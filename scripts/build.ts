@@ -17,8 +17,11 @@ const PLAIN = [
   "adapters/watchdog_thread.d.ts",
 ] as const;
 
-/** What a module imports from its own package, in the code and declarations that tsc writes. */
-const RELATIVE = /(\bfrom\s*|\bimport\s*\(?\s*)"(\.\.?\/[^"\n]+?)\.(?:ts|js)"/g;
+/**
+ * What a module imports from its own package, in the code and declarations that tsc writes. Its statements begin at the
+ * margin, which tells them from text that has some in it (src/cli/templates).
+ */
+const RELATIVE = /(^[^\s"][^"\n]*\bfrom\s*|^import\s*|\bimport\s*\(\s*)"(\.\.?\/[^"\n]+?)\.(?:ts|js)"/gm;
 
 function build(out: string): void {
   const description = readPackage();

@@ -11,6 +11,7 @@ const HELP = `Usage: tricorn COMMAND
   serve MODULE[:NAME] [flags]  serve an application
   check [flags]                look for mistakes in the settings of a Handler
   ctl COMMAND                  ask or tell a running server that has workers
+  new DIR [--template NAME]    make a project
   help [COMMAND]               show this, or the help of a command
   --version                    show the version
 
@@ -23,9 +24,10 @@ export async function help(words: readonly string[], { host }: Context): Promise
   if (command === "serve") return host.stdout(serveHelp());
   if (command === "ctl") return host.stdout(ctlHelp());
   if (command === "check") return host.stdout((await import("./check.ts")).checkHelp());
+  if (command === "new") return host.stdout((await import("./new.ts")).newHelp());
   throw new ConfigError(
     `help: unknown command ${quote(command)}${
-      didYouMean(command, ["serve", "check", "ctl"]) || '; see "tricorn help"'
+      didYouMean(command, ["serve", "check", "ctl", "new"]) || '; see "tricorn help"'
     }`,
   );
 }

@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["ctl", ctl],
   // With a whole framework behind it, which no server needs.
   ["check", async (words, context) => await (await import("./check.ts")).check(words, context)],
+  ["new", async (words, context) => (await import("./new.ts")).newProject(words, context)],
   ["help", help],
   ["--help", help],
   ["-h", help],

@@ -21,6 +21,12 @@ export interface ProcessControl {
   replaceFile(path: string, text: string): void;
   /** What the file holds; null when there is none. */
   readFile(path: string): string | null;
+  /** Makes the file, with the mode that the umask gives. Throws where there is one already, whatever it is. */
+  writeNewFile(path: string, text: string): void;
+  /** Makes the folder and those above it; one that is there stays as it is. */
+  makeFolder(path: string): void;
+  /** The names in the folder, in no order; null when there is none. Throws for what is no folder. */
+  listFolder(path: string): readonly string[] | null;
   rename(from: string, to: string): void;
   remove(path: string): void;
   chown(path: string, uid: number, gid: number): void;

@@ -4,6 +4,7 @@ import type { Identity, Outcome, ProcessControl } from "../../src/cli/process_co
 
 export class FakeControl implements ProcessControl {
   readonly files = new Map<string, string>();
+  readonly folders = new Set<string>();
   readonly alive = new Set<number>();
   readonly env: Record<string, string | undefined> = {};
   readonly became: Identity[] = [];
@@ -19,6 +20,21 @@ export class FakeControl implements ProcessControl {
   }
   readFile(path: string): string | null {
     return this.files.get(path) ?? null;
+  }
+  writeNewFile(path: string, text: string): void {
+    this.#check();
+    if (this.files.has(path)) throw new Error(`EEXIST: file already exists, open '${path}'`);
+    this.files.set(path, text);
+  }
+  makeFolder(path: string): void {
+    this.#check();
+    this.folders.add(path);
+  }
+  listFolder(path: string): readonly string[] | null {
+    if (this.files.has(path)) throw new Error(`ENOTDIR: not a directory, scandir '${path}'`);
+    const below = [...this.files.keys()].filter((file) => file.startsWith(`${path}/`));
+    if (below.length === 0 && !this.folders.has(path)) return null;
+    return [...new Set(below.map((file) => file.slice(path.length + 1).split("/")[0]!))];
   }
   rename(from: string, to: string): void {
     this.#check();
