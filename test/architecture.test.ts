@@ -47,6 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "@jridgewell/trace-mapping",
     "ignore",
     "src/gateway_protocols/ip_address.ts",
+    // Which reasons of a refusal mean another protocol.
+    "src/http1/errors.ts",
   ],
   "src/arbiter/": ["src/config/", "src/observe/", "src/runtime/port.ts"],
   "src/arbiter/worker.ts": ["src/config/", "src/esgi/ types", "src/observe/", "src/runtime/port.ts", "src/server/"],
