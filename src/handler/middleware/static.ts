@@ -59,7 +59,7 @@ function prefixOf({ STATIC_URL }: Settings): (request: HttpRequest) => string | 
 }
 
 /** Whether a path, decoded, may name a static file: no way up, nothing hidden, nothing that a system reads otherwise. */
-function isServed(path: string): boolean {
+export function isServed(path: string): boolean {
   // deno-lint-ignore no-control-regex
   return !/[\\\x00-\x1f\x7f]/.test(path) && path.split("/").every((name) => name !== "" && !name.startsWith("."));
 }
