@@ -18,4 +18,5 @@ export const context: Context = {
   launcher: family?.launcher ?? null,
   control: processControl,
   startWatchdog: async (options) => (await import("./watchdog.ts")).startWatchdog(options),
+  dev: async () => (await import("./dev_host.ts")).devHost,
 };

@@ -100,6 +100,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "adapters/terminal.ts",
     "adapters/port_holder.ts",
     "adapters/open_browser.ts",
+    "adapters/open_file.ts",
     "node:",
   ],
   "adapters/watch.ts": ["src/cli/dev_host.ts types", "node:"],

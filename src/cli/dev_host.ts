@@ -1,6 +1,8 @@
 // What `tricorn runserver` asks of the system beyond what every command does: watching files, the keys of the terminal, the
 // browser, who holds a port, a certificate. Implemented once for all runtimes (adapters/dev_host.ts), loaded by it alone.
 
+import type { OpenFileBelow } from "../handler/middleware/static.ts";
+
 /** What is watched, and who is told. */
 export interface WatchRequest {
   /** Absolute paths; each is watched with all that is below it. One that does not exist is a problem, not an error. */
@@ -64,6 +66,10 @@ export interface DevHost {
   portHolder(port: number): Promise<PortHolder | null>;
   /** The text of a file; null when it cannot be read, is no text file in UTF-8, or is larger than 2 MB. */
   readSource(path: string): string | null;
+  /** The variables in the text of a `.env` file; none on Node before 20.12, which cannot read it. */
+  parseEnv(text: string): Readonly<Record<string, string>>;
+  /** Opens a file for the static files of a site: never one outside of `root`. */
+  readonly openFileBelow: OpenFileBelow;
   /** Whether there is a file or a folder of that name. */
   exists(path: string): boolean;
   /**

@@ -11,6 +11,7 @@ import { attempt } from "./attempt.ts";
 import { classify } from "./classify.ts";
 import { startDaemon } from "./daemon.ts";
 import { applyRawEnv } from "./environment.ts";
+import type { DevHost } from "./dev_host.ts";
 import { hooksOf } from "./hooks.ts";
 import type { CommandHost } from "./host.ts";
 import { LoadError } from "./load.ts";
@@ -45,6 +46,8 @@ export interface Context {
   readonly launcher: Channel | null;
   readonly control: ProcessControl;
   readonly startWatchdog: (options: WatchdogOptions) => Promise<Watchdog>;
+  /** Loaded for `tricorn runserver` alone. */
+  readonly dev: () => Promise<DevHost>;
 }
 
 /** True once this process has a pool, or is of one. */

@@ -187,6 +187,7 @@ export function fakeContext(host: FakeHost, runtime: Runtime): Context {
     launcher: null,
     control: fakeControl,
     startWatchdog: no,
+    dev: no,
   };
 }
 
