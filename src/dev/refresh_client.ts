@@ -97,9 +97,11 @@ export const REFRESH_SCRIPT: string = `"use strict";
     link.after(next);
   }
 
+  // The one that takes over is ready when the one before ends its streams; a server that is started again takes longer.
+  const FIRST_WAIT = 20;
   let source = null;
   let timer = 0;
-  let wait = 150;
+  let wait = FIRST_WAIT;
   let forbidden = false;
 
   function start() {
@@ -107,14 +109,14 @@ export const REFRESH_SCRIPT: string = `"use strict";
     if (forbidden || document.visibilityState === "hidden") return;
     source = new EventSource(location.origin + "/__tricorn__/events");
     source.addEventListener("message", ({ data }) => {
-      wait = 150;
+      wait = FIRST_WAIT;
       take(JSON.parse(data));
     });
     // Not by the browser: it gives up when somebody else has answered, and may wait for seconds.
     source.addEventListener("error", () => {
       stop();
       timer = setTimeout(start, wait);
-      wait = Math.min(wait * 1.5, 1000);
+      wait = Math.min(wait * 2, 1000);
     });
   }
 
