@@ -187,7 +187,16 @@ export class Master {
     return error;
   }
 
-  /** Makes the pool larger or smaller, until the next reload. */
+  /** Makes the pool so many workers larger, or smaller, until the next reload. Returns null, or why it stays as it is. */
+  resizeBy(by: number): string | null {
+    const { phase, target } = this.#state;
+    if (phase !== "running") return "the server is stopping";
+    if (target + by < 1) return `there are ${target} workers, and one must stay`;
+    this.resize(target + by);
+    return null;
+  }
+
+  /** Makes the pool `target` workers large, until the next reload. */
   resize(target: number): void {
     this.#handle({ type: "resize", at: now(), target, random: Math.random() });
   }

@@ -18,10 +18,7 @@ export interface ControlSource {
 }
 
 export function controlTarget(master: Master, source: ControlSource, { host, runtime }: Context): ControlTarget {
-  const find = (pid: number): string | null =>
-    [...master.state.workers.values()].some((worker) => worker.pid === pid)
-      ? null
-      : `there is no worker with pid ${pid}`;
+  const unknown = (pid: number): string => `there is no worker with pid ${pid}`;
   const workers = (): WorkerStatus[] => {
     const records = [...master.state.workers.values()];
     return records.map((record) => workerStatus(record, performance.now(), master.cpuPercent(record.id)));
@@ -53,14 +50,9 @@ export function controlTarget(master: Master, source: ControlSource, { host, run
       };
     },
     reload: source.reload,
-    resize(by) {
-      if (master.state.phase !== "running") return "the server is stopping";
-      if (master.state.target + by < 1) return `there are ${master.state.target} workers, and one must stay`;
-      master.resize(master.state.target + by);
-      return null;
-    },
-    retire: (pid) => find(pid) ?? (master.retire(pid, "asked for"), null),
-    kill: (pid) => find(pid) ?? (master.kill(pid), null),
+    resize: (by) => master.resizeBy(by),
+    retire: (pid) => master.retire(pid, "asked for") ? null : unknown(pid),
+    kill: (pid) => master.kill(pid) ? null : unknown(pid),
     reopen: source.reopen,
     shutdown: source.stop,
   };

@@ -185,9 +185,6 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     logs.reopen();
     return master.reload();
   };
-  const resize = (by: number): void => {
-    if (master.state.target + by >= 1) master.resize(master.state.target + by);
-  };
   const forget = settings.handle_signals
     ? obeySignals(host, "master", {
       drain: () => stop(true),
@@ -198,8 +195,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       exitCode: () => exitCode,
       actions: {
         reload: () => void reload(),
-        grow: () => resize(1),
-        shrink: () => resize(-1),
+        grow: () => void master.resizeBy(1),
+        shrink: () => void master.resizeBy(-1),
         upgrade: () => void upgrade(),
         idle: () => settings.daemon ? master.resize(0) : undefined,
       },

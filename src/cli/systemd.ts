@@ -32,8 +32,6 @@ export interface Notifier {
   ready(status: string): Promise<void>;
   reloading(): Promise<void>;
   stopping(): Promise<void>;
-  /** A new line for `systemctl status`. */
-  status(text: string): Promise<void>;
   /** Another process is the service's main process from now on (SIGUSR2). */
   mainPid(pid: number): Promise<void>;
   /** Ends the answers to systemd's watchdog. */
@@ -95,11 +93,9 @@ export function createNotifier({ env, pid, control, every, warn }: NotifierOptio
   const isOurs = env.WATCHDOG_PID === undefined || Number(env.WATCHDOG_PID) === pid;
   const end = active && watchdog > 0 && isOurs ? every(watchdog / 2 / 1000, beat) : () => {};
 
-  // A line is a variable.
-  const line = (text: string): string => `STATUS=${text.replace(/[\r\n]+/g, " ")}`;
-
   return {
-    ready: (status) => send("READY=1", line(status), `MAINPID=${pid}`),
+    // A line is a variable.
+    ready: (status) => send("READY=1", `STATUS=${status.replace(/[\r\n]+/g, " ")}`, `MAINPID=${pid}`),
     // MONOTONIC_USEC, which Type=notify-reload asks for, is a clock that only Node has; the option adds it. The systemd
     // that lacks the option (before 253) lacks Type=notify-reload, too.
     reloading: () =>
@@ -108,7 +104,6 @@ export function createNotifier({ env, pid, control, every, warn }: NotifierOptio
         if (outcome !== null && outcome.code !== 0) await run(["RELOADING=1"]);
       }),
     stopping: () => send("STOPPING=1"),
-    status: (text) => send(line(text)),
     mainPid: (other) => send(`MAINPID=${other}`),
     close: end,
   };

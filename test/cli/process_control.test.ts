@@ -199,8 +199,8 @@ describe("systemd", () => {
     beat();
     // One that waits will do.
     beat();
-    await ours.status("2 workers");
-    expect(control.ran).toEqual([["systemd-notify", "WATCHDOG=1"], ["systemd-notify", "STATUS=2 workers"]]);
+    await ours.stopping();
+    expect(control.ran).toEqual([["systemd-notify", "WATCHDOG=1"], ["systemd-notify", "STOPPING=1"]]);
     ours.close();
     expect(clocks).toEqual([]);
   });
