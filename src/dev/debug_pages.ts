@@ -1,0 +1,157 @@
+// The pages of a project, with all that they need to know of it: what the handler asks for them (`tricorn.debug_pages` of
+// the environ), what answers for an application that throws or does not load, and what Hono's handlers are given.
+
+import type { Application } from "../esgi/application.ts";
+import type { Body, Chunk } from "../esgi/body.ts";
+import type { Environ } from "../esgi/environ.ts";
+import { InputError } from "../esgi/input.ts";
+import type { DebugPages } from "../handler/debug.ts";
+import { describeFailure, type ReadSource } from "./failure.ts";
+import type { PageContext } from "./pages/document.ts";
+import { errorPage } from "./pages/error.ts";
+import { loadFailurePage } from "./pages/load_failure.ts";
+import { type NotFoundDetails, notFoundPage } from "./pages/not_found.ts";
+import { describeRequest, describeSettings } from "./pages/request.ts";
+import { type Page, renderPage, respondWithPage } from "./pages/respond.ts";
+import { type WelcomeDetails, welcomePage } from "./pages/welcome.ts";
+
+export interface DevPagesOptions extends PageContext {
+  /** Reads the text of a source file at an absolute path; null, or it throws, when there is none. */
+  readonly readSource: ReadSource;
+  /** The file that a new project's first route is written in, an absolute path; null where it is not known. */
+  readonly file: string | null;
+}
+
+/** An error on its way to a page. */
+export interface ErrorFacts {
+  readonly error: unknown;
+  readonly status: number;
+  /** Default: none. */
+  readonly settings?: object;
+  readonly view?: string | null;
+}
+
+/** The pages of one project. */
+export class DevPages implements DebugPages {
+  readonly #options: DevPagesOptions;
+
+  constructor(options: DevPagesOptions) {
+    this.#options = options;
+  }
+
+  /** The page of what was thrown. `environ` is null where no request is known. */
+  errorPage(environ: Environ | null, { error, status, settings = {}, view = null }: ErrorFacts): Page {
+    return errorPage({
+      failure: describeFailure(error, this.#options.readSource),
+      status,
+      request: environ === null ? null : describeRequest(environ),
+      settings: describeSettings(settings),
+      view,
+    }, this.#options);
+  }
+
+  /** The page of a 404. */
+  notFoundPage(environ: Environ, details: Omit<NotFoundDetails, "request">): Page {
+    return notFoundPage({ request: describeRequest(environ), ...details }, this.#options);
+  }
+
+  /** The page of a project without routes. */
+  welcomePage(kind: WelcomeDetails["kind"]): Page {
+    return welcomePage({ kind, file: this.#options.file }, this.#options);
+  }
+
+  /**
+   * The page of code that does not load. `message` is what the terminal says, one line; `error` what was thrown, undefined
+   * where it is no error of the code.
+   */
+  loadFailurePage(message: string, error?: unknown): Page {
+    const failure = error === undefined ? null : describeFailure(error, this.#options.readSource);
+    return loadFailurePage({ message, failure }, this.#options);
+  }
+
+  // What the handler asks for.
+
+  error: DebugPages["error"] = (environ, facts) =>
+    renderPage(environ.HTTP_ACCEPT, facts.status, this.errorPage(environ, facts));
+
+  notFound: DebugPages["notFound"] = (environ, details) =>
+    renderPage(environ.HTTP_ACCEPT, 404, this.notFoundPage(environ, details));
+
+  welcome: DebugPages["welcome"] = (environ) => renderPage(environ.HTTP_ACCEPT, 200, this.welcomePage("handler"));
+
+  /** The application in the place of one that does not load: it answers 500 to whatever is asked. */
+  failedApplication(message: string, error?: unknown): Application {
+    const page = this.loadFailurePage(message, error);
+    return (environ, startResponse) => respondWithPage(environ, startResponse, 500, page);
+  }
+
+  /**
+   * `application`, with the error page for what it throws before it has sent something, also from a body that is a
+   * generator. `onError` is told of what was answered so, once, for the log. A request body that could not be read is the
+   * server's to answer, as is a client that has left.
+   */
+  wrap(application: Application, onError: (error: unknown, environ: Environ) => void): Application {
+    return (environ, startResponse) => {
+      environ["tricorn.debug_pages"] = this;
+      // The application may change its environ.
+      const given = { ...environ };
+      const answer = (error: unknown): string => {
+        if (error instanceof InputError || environ["esgi.signal"].aborted) throw error;
+        const page = this.errorPage(given, { error, status: 500 });
+        const body = respondWithPage(given, startResponse, 500, page, error);
+        onError(error, environ);
+        return body;
+      };
+      try {
+        const body = application(environ, startResponse);
+        if (!isThenable(body)) return guarded(body, answer);
+        return body.then((body) => guarded(body, answer), answer);
+      } catch (error) {
+        return answer(error);
+      }
+    };
+  }
+}
+
+/** A generator's body, whose first step may throw. */
+function guarded(body: Body, answer: (error: unknown) => string): Body {
+  const kind = Object.prototype.toString.call(body);
+  if (kind === "[object Generator]") return guardedSync(body as Iterable<Chunk>, answer);
+  return kind === "[object AsyncGenerator]" ? guardedAsync(body as AsyncIterable<Chunk>, answer) : body;
+}
+
+async function* guardedAsync(
+  body: AsyncIterable<Chunk>,
+  answer: (error: unknown) => string,
+): AsyncGenerator<Chunk> {
+  let sent = false;
+  try {
+    for await (const chunk of body) {
+      yield chunk;
+      sent = sent || chunk.length > 0;
+    }
+  } catch (error) {
+    if (sent) throw error;
+    yield answer(error);
+  }
+}
+
+function* guardedSync(
+  body: Iterable<Chunk>,
+  answer: (error: unknown) => string,
+): Generator<Chunk> {
+  let sent = false;
+  try {
+    for (const chunk of body) {
+      yield chunk;
+      sent = sent || chunk.length > 0;
+    }
+  } catch (error) {
+    if (sent) throw error;
+    yield answer(error);
+  }
+}
+
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

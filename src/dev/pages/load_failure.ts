@@ -1,0 +1,50 @@
+// The page for new code that does not load: shown in the application's place until a saved file does.
+
+import type { Failure } from "../failure.ts";
+import { copyButton, copyText, document, type PageContext } from "./document.ts";
+import { causes, culprit, editLink, failureJson, failureText, frameList, messageOf } from "./failure.ts";
+import { markup } from "./html.ts";
+import type { Page } from "./respond.ts";
+
+/** What went wrong. */
+export interface LoadFailureDetails {
+  /** What the terminal says, one line: `cannot load "app.ts": ...`. */
+  readonly message: string;
+  /** What was thrown; null where it is no error of the code, for example an export that is not there. */
+  readonly failure: Failure | null;
+}
+
+const GOES_ON = "Save a file and this page goes on by itself, as soon as the code loads.";
+
+/** The page of a failure to load. */
+export function loadFailurePage({ message, failure }: LoadFailureDetails, context: PageContext): Page {
+  const detail = failure === null ? "" : `\n\n${failureText(failure, context)}`;
+  const text = `The code could not be loaded.\n\n${message}${detail}\n\n${GOES_ON}\n${context.versions.join(", ")}\n`;
+  return {
+    text: () => text,
+    json: () => ({
+      detail: message,
+      ...(failure === null ? {} : { error: failureJson(failure) }),
+      versions: context.versions,
+    }),
+    html: (nonce) =>
+      document(nonce, {
+        title: "The code could not be loaded",
+        header: markup`<p class="eyebrow mono"><b>The code could not be loaded</b></p>
+<h1>${failure === null ? message : markup`<small>${failure.name}</small>${messageOf(failure) || "(no message)"}`}</h1>
+<p>${GOES_ON}</p>
+<div class="actions">${copyButton}${failure === null ? null : editLink(culprit(failure), context, "button")}</div>`,
+        main: markup`${
+          failure === null ? null : markup`<h2>Where</h2>
+${frameList(failure, context) ?? markup`<p>The runtime does not say where.</p>`}
+${causes(failure, context)}
+<h2>In the terminal</h2>
+<p class="mono">${message}</p>`
+        }
+<h2>To copy</h2>
+${copyText(text)}`,
+        versions: context.versions,
+        reason: "You see this because the project is being developed.",
+      }),
+  };
+}
