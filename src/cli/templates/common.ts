@@ -158,7 +158,7 @@ const DOCKERFILE: string = dedent(`
   ENV NODE_ENV=production PORT=8000
   EXPOSE 8000
   USER {{user}}
-  HEALTHCHECK --start-period=30s --timeout=5s \\
+  HEALTHCHECK --timeout=5s \\
     CMD {{probe}}
   CMD {{serve}}
 `);

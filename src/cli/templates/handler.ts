@@ -41,9 +41,10 @@ export const handler: Template = {
     "settings.ts": dedent(`
       // What the site is made of. What differs between machines comes from the
       // environment; on yours also from .env, which git does not see.
-      import { existsSync } from "node:fs";
+      import { existsSync, readFileSync } from "node:fs";
       import process from "node:process";
       import { fileURLToPath } from "node:url";
+      import { parseEnv } from "node:util";
       import { openFileBelow } from "tricorn";
       import {
         CommonMiddleware,
@@ -58,16 +59,18 @@ export const handler: Template = {
 
       const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-      // It sets no variable that the environment has already.
-      if (existsSync(here(".env"))) process.loadEnvFile(here(".env"));
+      const local: Record<string, string | undefined> = existsSync(here(".env"))
+        ? parseEnv(readFileSync(here(".env"), "utf8"))
+        : {};
+      const env = (name: string) => process.env[name] ?? local[name] ?? "";
 
-      const DEBUG = process.env.DEBUG === "1";
+      const DEBUG = env("DEBUG") === "1";
 
       export const settings: HandlerSettings = {
         DEBUG,
-        SECRET_KEY: process.env.SECRET_KEY ?? "",
+        SECRET_KEY: env("SECRET_KEY"),
         // With DEBUG, none means this machine's own names.
-        ALLOWED_HOSTS: process.env.ALLOWED_HOSTS?.split(",").filter(Boolean) ?? [],
+        ALLOWED_HOSTS: env("ALLOWED_HOSTS").split(",").filter(Boolean),
         ROOT_URLCONF: urlpatterns,
         MIDDLEWARE: [
           SecurityMiddleware,
