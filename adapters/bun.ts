@@ -36,6 +36,7 @@ interface SocketHandler<Data> {
   drain(socket: Socket<Data>): void;
   end(socket: Socket<Data>): void;
   close(socket: Socket<Data>): void;
+  handshake(socket: Socket<Data>, success: boolean, error: Error | null): void;
   error(socket: Socket<Data>): void;
 }
 
@@ -189,6 +190,9 @@ class BunConnection implements Connection {
   }
 }
 
+/** What BoringSSL says of a peer that does not speak TLS. */
+const NO_TLS = /HTTP_REQUEST|WRONG_VERSION_NUMBER/;
+
 function endpoint(address: string | undefined, port: number | undefined): Endpoint {
   if (!address) return { address: "", port: 0 };
   return {
@@ -201,6 +205,7 @@ function handlers(
   accept: (connection: Connection) => ConnectionHandler,
   secure: boolean,
   unix: boolean,
+  onPlaintext: ListenOptions["onPlaintext"],
 ): SocketHandler<BunConnection> {
   return {
     open(socket) {
@@ -233,6 +238,11 @@ function handlers(
     close(socket) {
       socket.data?.closed();
     },
+    handshake(socket, success, error) {
+      if (!success && error !== null && NO_TLS.test(error.message)) {
+        onPlaintext?.(endpoint(socket.remoteAddress, 0).address);
+      }
+    },
     // Without it an exception in a handler ends the process; `close` follows, and is all that the server needs to know.
     error(socket) {
       socket.terminate();
@@ -257,7 +267,7 @@ async function listen(
         ? { unix: bind.path }
         : { hostname: bind.host, port: bind.port, reusePort }),
       allowHalfOpen: true,
-      socket: handlers(accept, tls !== undefined, bind.kind === "unix"),
+      socket: handlers(accept, tls !== undefined, bind.kind === "unix", options.onPlaintext),
       ...(tls === undefined ? {} : {
         tls: {
           cert: tls.cert,

@@ -31,6 +31,7 @@ class DenoConnection implements Connection {
   handler!: ConnectionHandler;
   readonly #conn: Deno.Conn;
   readonly #secure: boolean;
+  readonly #onPlaintext: ListenOptions["onPlaintext"];
   /** What is being written now; null when the socket is free. */
   #writing: Uint8Array | null = null;
   #scratch: Uint8Array | null = null;
@@ -43,9 +44,10 @@ class DenoConnection implements Connection {
   #peerEnded = false;
   #closed = false;
 
-  constructor(conn: Deno.Conn, secure: boolean) {
+  constructor(conn: Deno.Conn, secure: boolean, onPlaintext: ListenOptions["onPlaintext"]) {
     this.#conn = conn;
     this.#secure = secure;
+    this.#onPlaintext = onPlaintext;
   }
 
   get remote(): Endpoint {
@@ -166,17 +168,22 @@ class DenoConnection implements Connection {
 
   async read(): Promise<void> {
     let buffer = new Uint8Array(SMALL_BUFFER);
+    let shaken = !this.#secure;
     try {
       for (;;) {
         const count = await this.#conn.read(buffer);
         if (count === null) break;
+        shaken = true;
         const wait = this.handler.receive(buffer.subarray(0, count));
         if (wait !== undefined) await wait;
         if (count === buffer.length && count < LARGE_BUFFER) buffer = new Uint8Array(LARGE_BUFFER);
         else if (count <= SMALL_BUFFER && buffer.length > SMALL_BUFFER) buffer = new Uint8Array(SMALL_BUFFER);
       }
-    } catch {
-      // A reset, or our own destroy(): either way the connection is over.
+    } catch (error) {
+      // A reset, or our own destroy(), or a handshake that failed: either way the connection is over.
+      if (!shaken && error instanceof Deno.errors.InvalidData && error.message.includes("InvalidContentType")) {
+        this.#onPlaintext?.(this.remote.address);
+      }
       this.destroy();
       return;
     }
@@ -207,6 +214,7 @@ async function acceptAll(
   listener: Deno.Listener,
   secure: boolean,
   accept: (connection: Connection) => ConnectionHandler,
+  onPlaintext: ListenOptions["onPlaintext"],
 ): Promise<void> {
   for (;;) {
     let conn: Deno.Conn;
@@ -223,7 +231,7 @@ async function acceptAll(
     } catch {
       // It has gone already; the first read will tell.
     }
-    const connection = new DenoConnection(conn, secure);
+    const connection = new DenoConnection(conn, secure, onPlaintext);
     connection.handler = accept(connection);
     void connection.read();
   }
@@ -252,7 +260,7 @@ async function listen(
   } catch (error) {
     throw listenError(bind, error);
   }
-  const accepting = acceptAll(listener, tls !== undefined, accept);
+  const accepting = acceptAll(listener, tls !== undefined, accept, options.onPlaintext);
   return {
     bind: bind.kind === "tcp" ? { ...bind, port: (listener.addr as Deno.NetAddr).port } : bind,
     async close() {

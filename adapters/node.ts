@@ -19,6 +19,8 @@ import { checkReusePort, common, freeUnixPath, listenError, setUnixMode, unwrapS
 /** Up to this size a body is copied behind its head: one buffer is cheaper to write than two. */
 const COPY_LIMIT = 2048;
 const HANDSHAKE_TIMEOUT = 30_000;
+/** What is said of a peer that does not speak TLS; Deno knows the second only. */
+const NO_TLS: ReadonlySet<string> = new Set(["ERR_SSL_HTTP_REQUEST", "ERR_SSL_WRONG_VERSION_NUMBER"]);
 
 const CONNECTION = Symbol("tricorn.connection");
 type TricornSocket = net.Socket & { [CONNECTION]: NodeConnection };
@@ -176,6 +178,9 @@ export async function listen(
     } catch (error) {
       throw listenError(bind, error);
     }
+    server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: tls.TLSSocket) => {
+      if (NO_TLS.has(error.code ?? "")) options.onPlaintext?.(bare(socket.remoteAddress));
+    });
   }
   const { backlog, reusePort = false } = options;
   if (reusePort) checkReusePort(bind);

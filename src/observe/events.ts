@@ -19,7 +19,7 @@ export interface Events {
     /** True when the connection broke before the response was complete. */
     readonly aborted: boolean;
   };
-  /** The peer broke HTTP's rules or a limit, and was answered by the server itself. */
+  /** The peer broke HTTP's rules or a limit, and was answered by the server itself; `status` 0: it could not be answered. */
   refused: { readonly status: number; readonly reason: string; readonly remote: string };
   /** The application threw, or broke a rule of ESGI. */
   fault: { readonly error: unknown; readonly message: string; readonly environ: Environ | null };

@@ -41,10 +41,10 @@ export function attachErrorLog(events: EventBus, sink: TextSink, options: ErrorL
   const ends = [
     events.on("notice", ({ level, message }) => write(level, message)),
     events.on("refused", ({ status, reason, remote }) => {
-      write(
-        "warning",
-        `Refused request from ${escapeLine(remote || "a unix socket")}: ${status} ${escapeLine(reason)}`,
-      );
+      const what = status === 0 ? reason : `${status} ${reason}`;
+      // Deno forgets who a peer was whose handshake has failed.
+      const whose = remote || (status === 0 ? "somebody" : "a unix socket");
+      write("warning", `Refused request from ${escapeLine(whose)}: ${escapeLine(what)}`);
     }),
     events.on(
       "fault",

@@ -69,6 +69,8 @@ export interface ListenOptions {
   readonly shared?: SharedHandle;
   /** Bind with SO_REUSEPORT, so that each process has a socket of its own. */
   readonly reusePort?: boolean;
+  /** With TLS: told of a peer that does not speak it, most often of plain HTTP, with its address, or "" when that is not known. */
+  readonly onPlaintext?: (remote: string) => void;
 }
 
 /** A socket that a master owns and a worker listens on, in whatever form the runtime hands it from process to process. */

@@ -42,6 +42,8 @@ const SPARE_PARSERS = 256;
 /** Milliseconds for what has arrived before a drain to be read: a turn of the event loop. */
 const TURN = 10;
 
+const PLAINTEXT = "no TLS handshake where TLS is spoken: plain HTTP, perhaps (RFC 8446 §4)";
+
 /** Notes which requests run, where another thread can read it when the event loop stands still. */
 export interface Recorder {
   /** The application is about to be called; returns what `end` is told. */
@@ -159,7 +161,12 @@ export class Server {
 
   /** Listens on `bind` and serves what connects. */
   async listen(bind: Bind, options: ListenOptions): Promise<Listener> {
-    const listener = await this.runtime.listen(bind, options, (connection) => this.accept(connection));
+    const listener = await this.runtime.listen(
+      bind,
+      // It would not understand an answer.
+      { ...options, onPlaintext: (remote) => this.events.emit("refused", { status: 0, reason: PLAINTEXT, remote }) },
+      (connection) => this.accept(connection),
+    );
     this.#listeners.add(listener);
     if (options.tls !== undefined) this.#secure = true;
     // Told to end while it was being made.

@@ -32,6 +32,14 @@ describe("attachErrorLog", () => {
     expect(text).toContain("[ERROR] e\n");
   });
 
+  test("tells a refusal with its status, and without where nothing could be answered", () => {
+    attach();
+    events.emit("refused", { status: 400, reason: "malformed", remote: "1.2.3.4" });
+    events.emit("refused", { status: 0, reason: "no TLS", remote: "" });
+    expect(text).toContain("[WARNING] Refused request from 1.2.3.4: 400 malformed\n");
+    expect(text).toContain("[WARNING] Refused request from somebody: no TLS\n");
+  });
+
   test("colours the level, and nothing else, when asked to", () => {
     attach({ colour: true });
     events.emit("notice", { level: "error", message: "e" });

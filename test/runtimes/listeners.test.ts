@@ -333,6 +333,8 @@ describe.skipIf(files === null)("TLS (skipped without openssl)", () => {
         if (text.length > 20) await client.ended();
         client.reset();
       }
+      const told = "Refused request from 127.0.0.1: no TLS handshake";
+      await eventually(() => server().stderr.includes(told), () => `the log tells nothing of it: ${server().stderr}`);
       const client = await secure();
       client.send(get("/hello"));
       expect((await client.response()).text).toBe("hello");
