@@ -44,6 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/port.ts types",
     // What the handler's debug pages are asked for.
     "src/handler/ types",
+    // What is served, when it is Hono's.
+    "src/bridges/ types",
     "@jridgewell/trace-mapping",
     "ignore",
     "src/gateway_protocols/ip_address.ts",

@@ -34,6 +34,7 @@ export interface ErrorFacts {
 /** The pages of one project. */
 export class DevPages implements DebugPages {
   readonly #options: DevPagesOptions;
+  #onError: (error: unknown, environ: Environ) => void = () => {};
 
   constructor(options: DevPagesOptions) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class DevPages implements DebugPages {
     return loadFailurePage({ message, failure }, this.#options);
   }
 
+  /** Tells the log of an error that was answered within the application, as {@link wrap} does of those it answers. */
+  report(error: unknown, environ: Environ): void {
+    if (!environ["esgi.signal"].aborted) this.#onError(error, environ);
+  }
+
   // What the handler asks for.
 
   error: DebugPages["error"] = (environ, facts) =>
@@ -91,6 +97,7 @@ export class DevPages implements DebugPages {
    * server's to answer, as is a client that has left.
    */
   wrap(application: Application, onError: (error: unknown, environ: Environ) => void): Application {
+    this.#onError = onError;
     return (environ, startResponse) => {
       environ["tricorn.debug_pages"] = this;
       // The application may change its environ.
