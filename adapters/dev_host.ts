@@ -97,9 +97,9 @@ function isUsable(file: string, names: readonly string[], now: Date): boolean {
 }
 
 function isFor(certificate: X509Certificate, name: string): boolean {
-  if (certificate.checkIP(name) !== undefined) return true;
-  // A wildcard stands for any label.
-  return certificate.checkHost(name.replace(/^\*/, "any")) !== undefined;
+  // By the text, since a wildcard is no name that could be asked for.
+  return certificate.checkIP(name) !== undefined ||
+    (certificate.subjectAltName ?? "").split(", ").includes(`DNS:${name}`);
 }
 
 /** Replaces a file as a whole; only its owner may read it. */

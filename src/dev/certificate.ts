@@ -15,7 +15,10 @@ export interface Certificate {
 export const DAYS = 90;
 const DAY = 86_400_000;
 
-/** What every certificate is for. */
+/**
+ * What every certificate is for. OpenSSL and the browsers take no `*.` right before a top-level domain, so that for them a
+ * subdomain of localhost has to be among the further names.
+ */
 export const LOCAL_NAMES: readonly string[] = ["localhost", "*.localhost", "127.0.0.1", "::1"];
 
 /** RFC 5280 §4.1.2.2: at most 20 octets, positive. */
@@ -62,17 +65,22 @@ export function subjectNames(names: readonly string[]): readonly string[] {
 
 function normalize(name: string): string {
   const bare = name.replace(/^\*\./, "");
-  const host = hostOf(parseIp(bare)?.length === 16 ? `[${bare}]` : bare);
-  if (host === null) throw new RangeError(`${JSON.stringify(name)} is no DNS name and no IP address`);
-  const address = host.replace(/^\[|\]$/g, "");
-  if (parseIp(address) !== null) {
-    if (bare === name) return address;
-  } else if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(address)) return name.slice(0, -bare.length) + address;
+  const address = parseIp(bare);
+  const host = hostOf(address?.length === 16 ? `[${bare}]` : bare)?.replace(/^\[|\]$/g, "");
+  if (address !== null && bare === name) return host!;
+  // What only URLs take for an address ("127.1") is neither.
+  if (address === null && host !== undefined && parseIp(host) === null && DNS_NAME.test(host)) {
+    return name.slice(0, -bare.length) + host;
+  }
   throw new RangeError(`${JSON.stringify(name)} is no DNS name and no IP address`);
 }
 
+/** Labels of letters, digits, hyphens, and the underscores that machines have. */
+const DNS_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+/** As URLs have it: in lower case and ASCII. */
 function hostOf(name: string): string | null {
-  if (/[\s/?#@\\%]|^$|:\d*$/.test(name) && !name.startsWith("[")) return null;
+  if (!name.startsWith("[") && /[\s/?#@\\%:[\]]|^$/.test(name)) return null;
   try {
     return new URL(`http://${name}`).hostname;
   } catch {

@@ -76,7 +76,8 @@ export class Ignored {
   has(path: string, isFolder: boolean): boolean {
     const root = this.#rootOf(path);
     if (root === undefined) return false;
-    return isFolder ? this.#folderHas(path, root) : this.#fileHas(path, root);
+    if (!isFolder) return this.#fileHas(path, root);
+    return this.#folderHas(path, root) && !this.#needed.some((folder) => folder === path || isBelow(folder, path));
   }
 
   /**
@@ -112,9 +113,8 @@ export class Ignored {
     let verdict = this.#verdicts.get(path);
     if (verdict === undefined) {
       const parent = parentOf(path);
-      verdict = !this.#needed.some((folder) => folder === path || isBelow(folder, path)) &&
-        (parent !== root && this.#folderHas(parent, root) || isOut(nameOf(path), parent === root) ||
-          this.#rulesHave(`${path}/`, root));
+      verdict = parent !== root && this.#folderHas(parent, root) || isOut(nameOf(path), parent === root) ||
+        this.#rulesHave(`${path}/`, root);
       this.#verdicts.set(path, verdict);
     }
     return verdict;
