@@ -28,10 +28,20 @@ let swc;
 export async function load(url, context, nextLoad) {
   if (!/^file:.*\.m?ts$/.test(url.replace(/[?#].*$/, ""))) return nextLoad(url, context);
   swc ??= (await import("@swc/wasm-typescript")).default;
-  const source = await readFile(fileURLToPath(url.replace(/[?#].*$/, "")), "utf8");
-  const { code } = swc.transformSync(source, {
-    mode: "strip-only",
-    filename: fileURLToPath(url.replace(/[?#].*$/, "")),
-  });
-  return { format: "module", source: code, shortCircuit: true };
+  const filename = fileURLToPath(url.replace(/[?#].*$/, ""));
+  const source = await readFile(filename, "utf8");
+  try {
+    const { code } = swc.transformSync(source, { mode: "strip-only", filename });
+    return { format: "module", source: code, shortCircuit: true };
+  } catch (error) {
+    throw syntaxError(error);
+  }
+}
+
+/** swc throws a plain object, which nobody can show. This is what a Node that erases types itself throws. */
+function syntaxError({ code, message, filename, startLine, startColumn, snippet }) {
+  const error = Object.assign(new SyntaxError(message), { code, filename, startLine, startColumn });
+  const marked = snippet === undefined ? "" : `${snippet.split("\n")[0]}\n${" ".repeat(startColumn)}^\n`;
+  error.stack = `${filename}:${startLine}\n${marked}\n${error.stack}`;
+  return error;
 }

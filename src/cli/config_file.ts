@@ -28,7 +28,7 @@ export interface ConfigFile {
   readonly name: string;
 }
 
-const NAMES: readonly string[] = [
+export const CONFIG_FILES: readonly string[] = [
   "tricorn.config.ts",
   "tricorn.config.js",
   "tricorn.config.mjs",
@@ -95,14 +95,18 @@ function parseVariable(text: string): ParsedFlags {
   return parsed;
 }
 
-/** The file that was asked for, or the one that lies in `directory`; null when there is none. */
-function findConfigFile(asked: string | null, directory: string, host: CommandHost): ConfigFile | null {
+/**
+ * The file that was asked for, or the one that lies in `directory`; null when there is none.
+ *
+ * @throws {ConfigError} when the one that was asked for is no configuration file, or cannot be read.
+ */
+export function findConfigFile(asked: string | null, directory: string, host: CommandHost): ConfigFile | null {
   const at = (name: string): ConfigFile => ({
     name,
     path: /^(?:[/\\]|[A-Za-z]:[/\\])/.test(name) ? name : `${directory.replace(/[/\\]$/, "")}/${name}`,
   });
   // Where Deno may not look, nothing was put for it to find.
-  if (asked === null) return NAMES.map(at).find(({ path }) => host.isFile(path) === true) ?? null;
+  if (asked === null) return CONFIG_FILES.map(at).find(({ path }) => host.isFile(path) === true) ?? null;
   const file = at(asked);
   if (!/\.(?:m?ts|[mc]?js|json)$/.test(asked)) {
     throw new ConfigError(

@@ -18,6 +18,8 @@ export const EXIT = {
   /** The process cannot be what the settings ask for: a pidfile, a user; or Deno may not start workers. */
   process: 1,
   bug: 1,
+  /** The system checks have found errors. */
+  check: 1,
   /** `tricorn ctl`: nobody answers, or the server could not do it. */
   control: 1,
   usage: 2,
@@ -26,6 +28,17 @@ export const EXIT = {
   /** The module is there, and has no application. */
   application: 4,
 } as const;
+
+/** The system checks of a site have found errors: `detail` is their report. The command exits with 1. */
+export class CheckError extends Error {
+  override readonly name = "CheckError";
+  readonly detail: string;
+
+  constructor(message: string, detail: string) {
+    super(message);
+    this.detail = detail;
+  }
+}
 
 export interface Failure {
   readonly code: number;
@@ -46,6 +59,7 @@ export function explain(error: unknown): Failure {
   if (error instanceof ListenError) {
     return { code: EXIT.bind, message: escapeLine(explainListenError(error)), detail: null };
   }
+  if (error instanceof CheckError) return { code: EXIT.check, message: error.message, detail: error.detail };
   if (error instanceof ControlError) return { code: EXIT.control, message: escapeLine(error.message), detail: null };
   if (error instanceof ProcessError || error instanceof SpawnError) {
     return { code: EXIT.process, message: escapeLine(error.message), detail: null };

@@ -9,6 +9,8 @@ import { serveHelp } from "./serve.ts";
 const HELP = `Usage: tricorn COMMAND
 
   serve MODULE[:NAME] [flags]  serve an application
+  runserver [MODULE] [addrport]
+                               serve it while it is being developed
   check [flags]                look for mistakes in the settings of a Handler
   ctl COMMAND                  ask or tell a running server that has workers
   new DIR [--template NAME]    make a project
@@ -24,10 +26,11 @@ export async function help(words: readonly string[], { host }: Context): Promise
   if (command === "serve") return host.stdout(serveHelp());
   if (command === "ctl") return host.stdout(ctlHelp());
   if (command === "check") return host.stdout((await import("./check.ts")).checkHelp());
+  if (command === "runserver") return host.stdout((await import("./runserver_terminal.ts")).runserverHelp());
   if (command === "new") return host.stdout((await import("./new.ts")).newHelp());
   throw new ConfigError(
     `help: unknown command ${quote(command)}${
-      didYouMean(command, ["serve", "check", "ctl", "new"]) || '; see "tricorn help"'
+      didYouMean(command, ["serve", "runserver", "check", "ctl", "new"]) || '; see "tricorn help"'
     }`,
   );
 }

@@ -15,7 +15,8 @@ type Command = (words: readonly string[], context: Context) => void | Promise<vo
 const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["serve", serve],
   ["ctl", ctl],
-  // With a whole framework behind it, which no server needs.
+  // Loaded when they are asked for: they have with them what no server needs.
+  ["runserver", async (words, context) => await (await import("./runserver.ts")).runserver(words, context)],
   ["check", async (words, context) => await (await import("./check.ts")).check(words, context)],
   ["new", async (words, context) => (await import("./new.ts")).newProject(words, context)],
   ["help", help],

@@ -6,9 +6,10 @@ import type { Body, Chunk } from "../esgi/body.ts";
 import type { Environ } from "../esgi/environ.ts";
 import { InputError } from "../esgi/input.ts";
 import type { DebugPages } from "../handler/debug.ts";
-import { describeFailure, type ReadSource } from "./failure.ts";
+import { describeFailure, type Failure, type ReadSource } from "./failure.ts";
 import type { PageContext } from "./pages/document.ts";
 import { errorPage } from "./pages/error.ts";
+import { failureText } from "./pages/failure.ts";
 import { loadFailurePage } from "./pages/load_failure.ts";
 import { type NotFoundDetails, notFoundPage } from "./pages/not_found.ts";
 import { describeRequest, describeSettings } from "./pages/request.ts";
@@ -75,6 +76,11 @@ export class DevPages implements DebugPages {
     if (!environ["esgi.signal"].aborted) this.#onError(error, environ);
   }
 
+  /** What was thrown, for the terminal: of the frames those of the application, where there are some. */
+  text(error: unknown): string {
+    return failureText(ownFrames(describeFailure(error, this.#options.readSource)), this.#options);
+  }
+
   // What the handler asks for.
 
   error: DebugPages["error"] = (environ, facts) =>
@@ -118,6 +124,16 @@ export class DevPages implements DebugPages {
       }
     };
   }
+}
+
+function ownFrames(failure: Failure): Failure {
+  const own = failure.frames.filter(({ owner }) => owner === "application");
+  return {
+    ...failure,
+    frames: own.length === 0 ? failure.frames : own,
+    cause: failure.cause === null ? null : ownFrames(failure.cause),
+    errors: failure.errors.map(ownFrames),
+  };
 }
 
 /** A generator's body, whose first step may throw. */

@@ -9,13 +9,17 @@ import { log } from "./log.ts";
 import { HttpRequest } from "./request.ts";
 import type { HttpResponse } from "./response.ts";
 import type { HandlerSettings } from "./settings.ts";
+import { SITE } from "./site.ts";
 import { requestFinished, requestStarted } from "./signals.ts";
 import { isThenable } from "./thenable.ts";
 
 /** A site: settings, with the middleware and the URLs that they name. To be served by its {@link application}. */
 export class Handler extends BaseHandler {
   /** The ESGI application: `export default new Handler({ ... }).application`. It needs no `this`. */
-  readonly application: Application = (environ, startResponse) => this.run(environ, startResponse);
+  readonly application: Application = Object.assign(
+    ((environ, startResponse) => this.run(environ, startResponse)) satisfies Application,
+    { [SITE]: this.settings },
+  );
 
   /**
    * What the application does. `onRequest` is shown the request before anybody else is: the test client, which tells its

@@ -1,0 +1,310 @@
+// `tricorn runserver`: the parent, which owns the socket and watches the files. It is a master (src/arbiter) with one worker
+// (runserver_child.ts), and a change is a reload: the new code boots beside the old one and takes over when it is ready, so
+// no request is refused or lost.
+
+import type { Launch } from "../arbiter/launch.ts";
+import { Master } from "../arbiter/master.ts";
+import { quote } from "../config/error.ts";
+import { type Batch, Changes } from "../dev/changes.ts";
+import { EDITOR_NAMES, editorTemplate } from "../dev/pages/editor.ts";
+import { Ignored } from "../dev/ignored.ts";
+import { EventBus } from "../observe/events.ts";
+import { escapeLine } from "../observe/text.ts";
+import { ListenError } from "../runtime/port.ts";
+import { reasonOf } from "./attempt.ts";
+import { CONFIG_FILES } from "./config_file.ts";
+import type { DevHost, Watch } from "./dev_host.ts";
+import { BindError } from "./listen.ts";
+import { type Command, DOT_ENV, DotEnv, type Project, readCommand, readProject } from "./project.ts";
+import { parseTarget } from "./load.ts";
+import { type Context, prepare } from "./run.ts";
+import { type Assignment, serveOnce, workForDevelopment } from "./runserver_child.ts";
+import { explainDevListenError, runserverHelp, Terminal } from "./runserver_terminal.ts";
+import { obeySignals } from "./signals.ts";
+import { sparing, type SparingSupervisor } from "./spare.ts";
+
+/** Milliseconds that new code may take to load before a further change ends its attempt. */
+const HURRY = 1000;
+/** Milliseconds after which it is said that the code is still being loaded. */
+const SLOW = 3000;
+
+/** Serves until a signal ends it. */
+export async function runserver(words: readonly string[], context: Context): Promise<void> {
+  const { host, parent } = context;
+  if (parent !== null) return await workForDevelopment(parent, context);
+  const command = readCommand(words, host);
+  if (command.flags.help) return host.stdout(runserverHelp());
+  const dev = await context.dev();
+  const pair = command.flags.https ? await dev.certificate([command.bind.host]) : null;
+  const directory = host.startDirectory;
+  const dotEnv = new DotEnv(host.env);
+  const read = (): Promise<Project> => readProject(command, pair, directory, host, dev, dotEnv);
+  const project = await read();
+  prepare(project.settings, context);
+  const terminal = new Terminal(command, host);
+  const { TRICORN_EDITOR: editor } = host.env;
+  if (editor && editorTemplate(editor) === null) {
+    terminal.warn(
+      `TRICORN_EDITOR: ${quote(editor)} is neither a URL with {file} nor one of ${EDITOR_NAMES.join(", ")}`,
+    );
+  }
+  if (pair?.isNew === true) terminal.say(`Made a certificate for localhost: ${pair.certfile}`);
+  if (pair !== null && pair.problem !== null) terminal.warn(`The certificate is for this run only: ${pair.problem}`);
+  const reloader = new Reloader(command, project, read, terminal, context, dev);
+  if (!command.flags.noreload) return await reloader.run();
+  return await serveOnce(command, project, reloader.assignment, terminal, context, dev);
+}
+
+/** What has changed since the last build. */
+type Change = NonNullable<Assignment["change"]> & { readonly styles: boolean };
+
+class Reloader {
+  readonly #command: Command;
+  readonly #read: () => Promise<Project>;
+  readonly #terminal: Terminal;
+  readonly #context: Context;
+  readonly #dev: DevHost;
+  readonly #events: EventBus = new EventBus();
+  readonly #life: string = crypto.randomUUID().slice(0, 8);
+  #project: Project;
+  /** What the next child is told. */
+  assignment: Assignment;
+  #supervisor!: SparingSupervisor;
+  #master!: Master;
+  /** What has changed while a reload was on its way. */
+  #waiting: Change | null = null;
+  #reloading = false;
+  #ending = false;
+
+  constructor(
+    command: Command,
+    project: Project,
+    read: () => Promise<Project>,
+    terminal: Terminal,
+    context: Context,
+    dev: DevHost,
+  ) {
+    this.#command = command;
+    this.#project = project;
+    this.#read = read;
+    this.#terminal = terminal;
+    this.#context = context;
+    this.#dev = dev;
+    this.assignment = this.#assign(null, null, 1);
+  }
+
+  async run(): Promise<void> {
+    const { host, runtime } = this.#context;
+    this.#supervisor = sparing(await this.#context.supervisor());
+    let serving!: () => void;
+    const served = new Promise<void>((resolve) => {
+      serving = resolve;
+    });
+    const master = this.#master = new Master({
+      launch: this.#launch(),
+      relaunch: () => this.#relaunch(),
+      supervisor: this.#supervisor,
+      events: this.#events,
+      pid: host.pid,
+      every: (milliseconds, callback) => runtime.every(milliseconds, callback),
+      inherited: new Map(),
+      onServing: serving,
+    });
+    this.#events.on("notice", ({ level, message }) => {
+      // What there is to say of a reload, and of the end, is said elsewhere.
+      if ((level === "error" || level === "critical") && !this.#reloading && !this.#ending) {
+        this.#terminal.warn(message);
+      }
+    });
+    this.#events.on("fault", ({ error, message }) => this.#terminal.warn(`${message}: ${reasonOf(error)}`));
+    try {
+      await master.bind();
+    } catch (error) {
+      if (error instanceof ListenError) throw new BindError(await explainDevListenError(error, this.#dev));
+      throw error;
+    }
+    let exitCode = 0;
+    const finished = master.finished.then((code) => {
+      exitCode = code;
+      this.#supervisor.discard();
+    });
+    const end = (graceful: boolean): Promise<void> => {
+      this.#ending = true;
+      this.#supervisor.discard();
+      master.stop(graceful);
+      return finished;
+    };
+    obeySignals(host, "master", {
+      drain: () => end(true),
+      close: () => end(false),
+      reopenLogs: () => {},
+      notice: () => {},
+      uncaught: (error) => this.#terminal.warn(`A bug of tricorn, please report it: ${reasonOf(error)}`),
+      exitCode: () => exitCode,
+      // The terminal was closed.
+      actions: { reload: () => void end(true).then(() => host.exit(exitCode)) },
+    });
+    const watching = this.#watch();
+    const slow = this.#sayWhenSlow();
+    master.start();
+    // The child has said why, where there is something to say.
+    void finished.then(() => this.#ending ? undefined : host.exit(exitCode));
+    await Promise.race([served, finished]);
+    slow();
+    if (this.#ending || exitCode !== 0) return await finished;
+    const watch = await watching;
+    this.#supervisor.prepare();
+    const url = master.urls[0]!;
+    this.#terminal.banner(this.#context, this.#project, url, watch);
+    this.#obeyKeys(url, end);
+    await finished;
+    watch.close();
+  }
+
+  #obeyKeys(url: string, end: (graceful: boolean) => Promise<void>): void {
+    const open = async (): Promise<void> => {
+      const problem = await this.#dev.openBrowser(this.#terminal.reachable(url));
+      if (problem !== null) this.#terminal.warn(`Cannot open a browser: ${problem}`);
+    };
+    const keys: Readonly<Record<string, () => void>> = {
+      r: () => void this.#change({ files: [], at: Date.now(), styles: false }),
+      o: () => void open(),
+      c: () => this.#terminal.clear(),
+      q: () => void end(true).then(() => this.#context.host.exit(0)),
+    };
+    const off = this.#dev.keys((key) => keys[key.toLowerCase()]?.());
+    void this.#master.finished.then(() => off?.());
+    if (off !== null) this.#terminal.say("Keys: r reload, o open in a browser, c clear, q quit");
+    if (this.#command.flags.open) void open();
+  }
+
+  async #watch(): Promise<Watch> {
+    const { host } = this.#context;
+    const { reload_extra_files: extra } = this.#project.settings;
+    const { app, settingsModule } = this.#project;
+    // Where the program is, is source: though it be outside, or in a folder that .gitignore names.
+    const needed = [app, settingsModule].flatMap((target) => {
+      if (target === null) return [];
+      const path = host.resolve(parseTarget(target).module);
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      return this.#dev.exists(folder) ? folder : [];
+    });
+    const folders = [...new Set([host.startDirectory, host.cwd, ...needed])].filter((folder, _, all) =>
+      !all.some((other) => folder.startsWith(`${other}/`))
+    );
+    const files = [...CONFIG_FILES, DOT_ENV].map((name) => `${host.startDirectory}/${name}`)
+      .concat(this.#project.file?.path ?? [], extra.map((path) => host.resolve(path)));
+    const ignored = new Ignored(folders, (path) => this.#dev.readSource(path), needed);
+    const changes = new Changes({
+      onBatch: ({ paths, styles, at }: Batch) =>
+        void this.#change({ files: paths, at, styles }).then(() => changes.ready()),
+      onEndless: (paths) =>
+        this.#terminal.warn(
+          `Changes with each reload, so it is left out: ${paths.map(escapeLine).join(", ")}; put it into .gitignore`,
+        ),
+    });
+    const watch = await this.#dev.watch({
+      folders,
+      files,
+      ignored: (path, isFolder) => ignored.has(path, isFolder),
+      onEvent: (path) => {
+        if (ignored.changed(path)) void watch.rescan();
+        changes.add(path);
+      },
+      onProblem: (sentence) => this.#terminal.warn(sentence),
+    });
+    return watch;
+  }
+
+  /** One reload at a time; what changes meanwhile is the next one's. */
+  async #change(change: Change): Promise<void> {
+    if (this.#ending) return;
+    const { files = [], styles = true } = this.#waiting ?? {};
+    this.#waiting = {
+      files: [...new Set([...files, ...change.files])],
+      at: change.at,
+      styles: styles && change.styles,
+    };
+    if (this.#reloading) return this.#hurry();
+    this.#reloading = true;
+    for (let next = this.#take(); next !== null; next = this.#take()) {
+      this.assignment = this.#assign(next, null);
+      const slow = this.#sayWhenSlow();
+      const problem = await this.#master.reload();
+      slow();
+      // Code that could not even say what is wrong with it: somebody else has to.
+      if (problem !== null && this.#waiting === null && !this.#ending) {
+        this.assignment = this.#assign(next, problem);
+        await this.#master.reload();
+      }
+      this.#supervisor.prepare();
+    }
+    this.#reloading = false;
+  }
+
+  #take(): Change | null {
+    const next = this.#ending ? null : this.#waiting;
+    this.#waiting = null;
+    return next;
+  }
+
+  /** Gives the code that is being loaded a moment; then it is given up, since it is not what is wanted any more. */
+  #hurry(): void {
+    const canary = (): number | null => this.#master.state.reload?.canary ?? null;
+    const hurried = canary();
+    setTimeout(() => {
+      const worker = hurried === null ? undefined : this.#master.state.workers.get(hurried);
+      if (worker !== undefined && canary() === hurried) this.#master.kill(worker.pid);
+    }, HURRY);
+  }
+
+  #sayWhenSlow(): () => void {
+    const timer = setTimeout(() => this.#terminal.say("Still loading..."), SLOW);
+    return () => clearTimeout(timer);
+  }
+
+  #assign(change: Change | null, problem: string | null, first?: number): Assignment {
+    const { flags } = this.#command;
+    const { app, settingsModule, file } = this.#project;
+    const before = first === undefined ? this.assignment.build : { build: 0, styledFrom: 1 };
+    const build = before.build + 1;
+    return {
+      app,
+      settingsModule,
+      hooks: file,
+      build: { life: this.#life, build, styledFrom: change?.styles === true ? before.styledFrom : build },
+      change,
+      problem,
+      options: {
+        refresh: !flags.norefresh,
+        static: !flags.nostatic,
+        checks: !flags["skip-checks"],
+        oneAtATime: flags.nothreading,
+        colour: this.#terminal.colour,
+      },
+    };
+  }
+
+  #launch(): Launch {
+    const { settings, env } = this.#project;
+    return { settings, binds: [this.#command.bind], extra: this.assignment, env, workers: 1 };
+  }
+
+  async #relaunch(): Promise<Launch> {
+    const { change } = this.assignment;
+    const { startDirectory } = this.#context.host;
+    const configured = [...CONFIG_FILES, DOT_ENV].map((name) => `${startDirectory}/${name}`).concat(
+      this.#project.file?.path ?? [],
+    );
+    if (change !== null && (change.files.length === 0 || change.files.some((file) => configured.includes(file)))) {
+      try {
+        this.#project = await this.#read();
+        const { app, settingsModule, file: hooks } = this.#project;
+        this.assignment = { ...this.assignment, app, settingsModule, hooks };
+      } catch (error) {
+        this.assignment = { ...this.assignment, problem: reasonOf(error) };
+      }
+    }
+    return this.#launch();
+  }
+}
