@@ -104,14 +104,14 @@ async function serving(
   try {
     let url: string | undefined;
     await eventually(() => {
-      url = /Listening at: (http:\S+)/.exec(text)?.[1];
+      url = /(?:Listening at:|^ +At) +(http:\S+)/m.exec(text)?.[1];
       return url !== undefined || ended;
     }, () => `${words.join(" ")} neither listens nor ends:\n${text}`);
     if (url === undefined) throw new Error(`${words.join(" ")} ended:\n${text}`);
     await use(url.replace("0.0.0.0", "127.0.0.1"));
     child.kill("SIGTERM");
     await eventually(() => ended, () => `${words.join(" ")} does not end:\n${text}`);
-    expect(text).toContain(`] Starting tricorn ${VERSION} on ${runtime.kind} `);
+    expect(text).toMatch(new RegExp(`tricorn ${VERSION} (?:development server )?on ${runtime.kind} `));
     // The handler tells of a 404.
     expect(text.replace(/^.*Not Found: \/nowhere\/\n/m, "")).not.toMatch(/\[(?:WARNING|ERROR|CRITICAL)\]/);
   } finally {
@@ -214,6 +214,23 @@ onEachKind("tricorn new", (runtime) => {
         expect(Number(/(?:^|\D)(\d+) pass|(?:pass )(\d+)/m.exec(text)?.slice(1).find(Boolean)), text)
           .toBe(template === "handler" ? 5 : 4);
       }
+    });
+
+    test("is served for development by its script, and anew after a change", async () => {
+      // npm keeps for itself what is not behind "--".
+      const words = [...scripts("dev"), ...(runtime.kind === "node" ? ["--"] : []), "0"];
+      const source = join(project, { handler: "views.ts", hono: "app.ts", esgi: "application.ts" }[template]!);
+      const before = readFileSync(source, "utf8");
+      await serving(runtime, project, words, {}, async (url) => {
+        expect(await (await fetch(url)).text()).toContain(`<h1>${name}</h1>`);
+        writeFileSync(source, before.replace(`<h1>${name}</h1>`, "<h1>Changed</h1>"));
+        let page = "";
+        await eventually(
+          async () => (page = await (await fetch(url)).text()).includes("<h1>Changed</h1>"),
+          () => page,
+        );
+      });
+      writeFileSync(source, before);
     });
 
     test("is served as in production by its script", async () => {
