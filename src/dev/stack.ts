@@ -50,7 +50,7 @@ export function parseStack(stack: string, message: string): StackFrame[] {
 
 function parseLine(line: string): StackFrame | null {
   if (line.length > 2000) return null;
-  const v8 = /^\s*at (?:async )?(?:(.*) )?\((.*)\)$/.exec(line) ?? /^\s*at (?:async )?()(\S.*)$/.exec(line);
+  const v8 = /^\s*at (?:async )?(?:(.*?) )?\((.*)\)$/.exec(line) ?? /^\s*at (?:async )?()(\S.*)$/.exec(line);
   if (v8 !== null) return frameOf(v8[1] ?? "", v8[2]!);
   const jsc = /^(\S*)@(\S.*:\d+:\d+|\[native code\])$/.exec(line);
   return jsc === null ? null : frameOf(jsc[1]!, jsc[2]!);

@@ -105,6 +105,44 @@ export class Browser {
     await this.#call("DOM.setFileInputFiles", { nodeId, files });
   }
 
+  /** The page as a PNG, all of it. */
+  async screenshot(): Promise<Uint8Array> {
+    const { data } = await this.#call("Page.captureScreenshot", { captureBeyondViewport: true });
+    return Buffer.from(data as string, "base64");
+  }
+
+  /** A window of this size in CSS pixels, and what its user prefers. */
+  async emulate(width: number, height: number, scheme: "light" | "dark" = "light"): Promise<void> {
+    await this.#call("Emulation.setDeviceMetricsOverride", {
+      width,
+      height,
+      deviceScaleFactor: 1,
+      mobile: width < 600,
+    });
+    const features = [{ name: "prefers-color-scheme", value: scheme }];
+    await this.#call("Emulation.setEmulatedMedia", { features });
+  }
+
+  /** Whether the page's own scripts run. */
+  async allowScripts(allowed: boolean): Promise<void> {
+    await this.#call("Emulation.setScriptExecutionDisabled", { value: !allowed });
+  }
+
+  /** Lets the pages of `origin` write to the clipboard, and read it. */
+  async allowClipboard(origin: string): Promise<void> {
+    const permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
+    await this.#call("Browser.grantPermissions", { origin, permissions });
+  }
+
+  /** Presses a key: `Tab`, `Enter`. */
+  async press(key: "Tab" | "Enter" | " "): Promise<void> {
+    const code = { Tab: 9, Enter: 13, " ": 32 }[key];
+    const event = { key, code: key === " " ? "Space" : key, windowsVirtualKeyCode: code };
+    const text = key === "Tab" ? {} : { text: key === "Enter" ? "\r" : key };
+    await this.#call("Input.dispatchKeyEvent", { type: "keyDown", ...event, ...text });
+    await this.#call("Input.dispatchKeyEvent", { type: "keyUp", ...event });
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#child.once("close", resolve));
     // The whole group: the browser's other processes write into the profile, too, and a moment longer than it lives.

@@ -26,7 +26,7 @@ export interface DocumentParts {
 }
 
 /** A three-cornered hat, seen from the front. */
-const HAT = "M4 33c7-3 11-9 13-18C19 7 25 3 32 3s13 4 15 12c2 9 6 15 13 18-6 5-16 6-21 2l-7-6-7 6c-5 4-15 3-21-2z";
+const HAT = "M1 12c5 8 12 11 20 10C22 11 26 4 32 3c6 1 10 8 11 19 8 1 15-2 20-10-1 13-15 24-31 24S2 25 1 12z";
 const ICON = `data:image/svg+xml,${
   encodeURIComponent(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 40"><path fill="#7a8899" d="${HAT}"/></svg>`,

@@ -3,7 +3,7 @@
 import { escapeLine } from "../../observe/text.ts";
 import type { Failure } from "../failure.ts";
 import { copyButton, copyText, document, type PageContext, rows } from "./document.ts";
-import { causes, culprit, editLink, failureJson, failureText, frameList, messageOf } from "./failure.ts";
+import { causes, culprit, editLink, failureJson, failureText, frameList, heading, messageOf } from "./failure.ts";
 import { markup, type Value } from "./html.ts";
 import type { RequestInfo, Row } from "./request.ts";
 import { type Page, reasonPhrase } from "./respond.ts";
@@ -45,9 +45,7 @@ export function errorPage(details: ErrorDetails, context: PageContext): Page {
         header: markup`<p class="eyebrow mono"><b>${status}</b> ${reasonPhrase(status)}${
           request === null ? null : ` · ${request.method} ${request.path}`
         }</p>
-<h1><small>${failure.name}${failure.code === null ? null : ` [${failure.code}]`}</small>${
-          messageOf(failure) || "(no message)"
-        }</h1>
+${heading(failure)}
 <div class="actions">${copyButton}${editLink(culprit(failure), context, "button")}</div>`,
         main: markup`<h2>Where</h2>
 ${frameList(failure, context) ?? markup`<p>The runtime does not say where.</p>`}

@@ -17,6 +17,14 @@ export function messageOf({ message }: Failure): string {
   return hideInText(message);
 }
 
+/** A page's heading: the error's name, and its message. */
+export function heading(failure: Failure): Markup {
+  const { name, code } = failure;
+  const message = messageOf(failure) || "(no message)";
+  const words = markup`<small>${name}${code === null ? null : ` [${code}]`}</small>${message}`;
+  return message.length > 300 ? markup`<h1 class="long">${words}</h1>` : markup`<h1>${words}</h1>`;
+}
+
 /** `file:line:column`, as far as it is known. */
 export function placeOf({ file, line, column }: Frame, { root }: PageContext): string {
   return [shorten(file, root), line, column].filter((part) => part !== null).join(":");
@@ -58,9 +66,10 @@ function otherFrames(frames: readonly Frame[], context: PageContext): Markup {
 }
 
 function frameView(frame: Frame, context: PageContext, open: boolean): Markup {
-  const head = markup`<code><span class="fn">${frame.function ?? "(module)"}</span> <span class="at">${
-    placeOf(frame, context)
-  }</span></code>`;
+  const place = placeOf(frame, context);
+  const head = frame.function === null
+    ? markup`<code class="fn">${place}</code>`
+    : markup`<code><span class="fn">${frame.function}</span> <span class="at">${place}</span></code>`;
   const link = editLink(frame, context, "edit");
   if (frame.excerpt === null) return markup`<div class="card"><div class="plain">${head}</div>${link}</div>`;
   return markup`

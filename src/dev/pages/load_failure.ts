@@ -2,7 +2,7 @@
 
 import type { Failure } from "../failure.ts";
 import { copyButton, copyText, document, type PageContext } from "./document.ts";
-import { causes, culprit, editLink, failureJson, failureText, frameList, messageOf } from "./failure.ts";
+import { causes, culprit, editLink, failureJson, failureText, frameList, heading } from "./failure.ts";
 import { markup } from "./html.ts";
 import type { Page } from "./respond.ts";
 
@@ -31,7 +31,7 @@ export function loadFailurePage({ message, failure }: LoadFailureDetails, contex
       document(nonce, {
         title: "The code could not be loaded",
         header: markup`<p class="eyebrow mono"><b>The code could not be loaded</b></p>
-<h1>${failure === null ? message : markup`<small>${failure.name}</small>${messageOf(failure) || "(no message)"}`}</h1>
+${failure === null ? markup`<h1>${message}</h1>` : heading(failure)}
 <p>${GOES_ON}</p>
 <div class="actions">${copyButton}${failure === null ? null : editLink(culprit(failure), context, "button")}</div>`,
         main: markup`${

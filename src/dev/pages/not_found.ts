@@ -53,11 +53,11 @@ export function notFoundPage({ request, view, message, tried }: NotFoundDetails,
         title: `Not found: ${request.path}`,
         header: markup`<p class="eyebrow mono"><b>404</b> Not Found · ${request.method}</p>
 <h1>${request.path || "/"}</h1>
-<p>${why}</p>`,
-        main: markup`${routesView(listed)}
+<p>${why}</p>
+<div class="actions">${copyButton}</div>`,
+        main: markup`${listed.length === 0 ? null : markup`<h2>Routes</h2>${routesView(listed)}`}
 ${requestView(request, view)}
 <h2>To copy</h2>
-<div class="actions">${copyButton}</div>
 ${copyText(text)}`,
         versions: context.versions,
         reason: "You see this because the project is being developed. In production there is a plain page.",

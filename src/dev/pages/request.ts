@@ -36,16 +36,12 @@ export function describeRequest(environ: Environ): RequestInfo {
     query: parameters(environ.QUERY_STRING),
     headers: environ["esgi.headers"].map(([name, value]) => [name, show(name, value)]),
     cookies: cookieNames(environ.HTTP_COOKIE),
-    environ: Object.keys(environ).filter((key) => !SAID.test(key)).sort().map((
-      key,
-    ) => [key, show(key, read(environ, key))]),
+    environ: Object.keys(environ).sort().flatMap((key) => {
+      const property = Object.getOwnPropertyDescriptor(environ, key)!;
+      // Accessors are not called: `esgi.signal` would make what nobody needs.
+      return SAID.test(key) || property.get !== undefined ? [] : [[key, show(key, property.value)] as const];
+    }),
   };
-}
-
-/** Accessors are not called: `esgi.signal` would make what nobody needs. */
-function read(environ: Environ, key: string): unknown {
-  const property = Object.getOwnPropertyDescriptor(environ, key);
-  return property?.get === undefined ? property?.value : Symbol("getter");
 }
 
 function parameters(query: string): Row[] {

@@ -13,6 +13,7 @@ pre,code,.mono{font:.8125rem/1.65 ui-monospace,SFMono-Regular,Menlo,Consolas,"De
 .eyebrow{margin:0 0 .75rem;color:var(--soft);overflow-wrap:anywhere}
 .eyebrow b{color:var(--bad)}.eyebrow b.good{color:var(--good)}
 h1{margin:0;font-size:clamp(1.3rem,1rem + 1.8vw,1.9rem);line-height:1.3;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere;white-space:pre-wrap}
+h1.long{font-size:1rem;font-weight:500}
 h1 small{display:block;font-size:1rem;font-weight:600;letter-spacing:0;color:var(--bad)}
 h2{margin:2.25rem 0 .6rem;font-size:1rem;font-weight:600}
 p{margin:.75rem 0;max-width:44rem;overflow-wrap:anywhere}
@@ -20,12 +21,12 @@ a{color:var(--link);text-underline-offset:.2em}
 ol,ul{padding:0;margin:0;list-style:none}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:.25rem}
 .actions{display:flex;flex-wrap:wrap;gap:.6rem;margin:1.25rem 0 0}
-.button{font:inherit;font-size:.9375rem;padding:.45rem .9rem;min-height:2.5rem;border:1px solid var(--line);border-radius:.5rem;background:var(--card);color:var(--text);text-decoration:none;cursor:pointer}
+.button{display:inline-flex;align-items:center;font:inherit;font-size:.9375rem;padding:.45rem .9rem;min-height:2.5rem;border:1px solid var(--line);border-radius:.5rem;background:var(--card);color:var(--text);text-decoration:none;cursor:pointer}
 .button:hover{border-color:var(--soft)}
-.card{margin:0 0 .6rem;border:1px solid var(--line);border-radius:.6rem;background:var(--card)}
+.card{position:relative;margin:0 0 .6rem;border:1px solid var(--line);border-radius:.6rem;background:var(--card)}
 summary{cursor:pointer}
 summary,.plain{padding:.65rem .9rem;min-height:2.75rem;overflow-wrap:anywhere}
-summary .at,.plain .at{color:var(--soft);margin-left:.35rem}
+summary .at,.plain .at{color:var(--soft)}
 .fn{font-weight:600}
 .edit{display:inline-block;padding:.1rem .9rem .6rem;font-size:.875rem}
 .scroll{overflow-x:auto;border-top:1px solid var(--line);margin:0;padding:.5rem 0;border-radius:0 0 .6rem .6rem}
@@ -43,7 +44,7 @@ dl div{padding:.35rem 0;border-top:1px solid var(--line)}
 dl div:first-child{border:0}
 dt{color:var(--soft);overflow-wrap:anywhere}
 dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
-@media (min-width:44rem){dl div{display:grid;grid-template-columns:15rem 1fr;gap:1rem}}
+@media (min-width:44rem){.card>.edit{position:absolute;top:0;right:0;padding:.7rem .9rem}summary:has(+.edit),.plain:has(+.edit){padding-right:9rem}dl div{display:grid;grid-template-columns:15rem 1fr;gap:1rem}}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;user-select:all;margin:0;padding:.7rem .9rem;border-top:1px solid var(--line)}
 .routes li{padding:.45rem .9rem;border-top:1px solid var(--line);overflow-wrap:anywhere}
 .routes li:first-child{border:0}
