@@ -60,7 +60,7 @@ function frameOf(name: string, location: string): StackFrame {
   // Code made by eval is at a place of its own, and was made at one that somebody can open.
   const made = /^eval at .*? \(([^()]+)\)/.exec(location);
   const place = parsePlace(made?.[1] ?? location);
-  const nameless = name === "" || name === "<anonymous>" || name === "Object.<anonymous>";
+  const nameless = /^(?:.*\.)?(?:<anonymous>)?$/.test(name);
   return { function: nameless ? null : name, ...place, owner: ownerOf(place.file) };
 }
 

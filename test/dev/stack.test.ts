@@ -17,6 +17,13 @@ describe("parseStack", () => {
     ["a module", "    at file:///srv/a.ts:3:9", [null, "/srv/a.ts", 3, 9, "application"]],
     ["an awaited module", "    at async file:///srv/a.ts:3:9", [null, "/srv/a.ts", 3, 9, "application"]],
     ["CommonJS", "    at Object.<anonymous> (/srv/a.cjs:3:9)", [null, "/srv/a.cjs", 3, 9, "application"]],
+    ["an anonymous one of an array", "    at Array.<anonymous> (/srv/a.ts:3:9)", [
+      null,
+      "/srv/a.ts",
+      3,
+      9,
+      "application",
+    ]],
     ["new", "    at new Thing (file:///srv/a.ts:3:9)", ["new Thing", "/srv/a.ts", 3, 9, "application"]],
     ["another name", "    at Object.get [as name] (file:///srv/a.ts:3:9)", [
       "Object.get [as name]",

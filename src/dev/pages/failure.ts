@@ -56,13 +56,16 @@ export function frameList(failure: Failure, context: PageContext): Value {
 
 function otherFrames(frames: readonly Frame[], context: PageContext): Markup {
   if (frames.length === 1) return frameView(frames[0]!, context, false);
-  const owners = frames.every(({ owner }) => owner === "runtime") ? "the runtime" : "libraries";
   return markup`
     <details class="card">
-      <summary><span class="at">${frames.length} frames of ${owners}</span></summary>
+      <summary><span class="at">${frames.length} frames of ${ownersOf(frames)}</span></summary>
       <div class="inner">${frames.map((frame) => frameView(frame, context, false))}</div>
     </details>
   `;
+}
+
+function ownersOf(frames: readonly Frame[]): string {
+  return frames.every(({ owner }) => owner === "runtime") ? "the runtime" : "libraries";
 }
 
 function frameView(frame: Frame, context: PageContext, open: boolean): Markup {
@@ -116,12 +119,15 @@ export function causes(failure: Failure, context: PageContext): Value {
 export function failureText(failure: Failure, context: PageContext): string {
   const lines = [`${escapeLine(failure.name)}: ${escapeBlock(messageOf(failure), "  ")}`];
   const first = culprit(failure);
-  for (const frame of failure.frames) {
-    lines.push(
-      `    at ${escapeLine(`${frame.function === null ? "" : `${frame.function} `}(${placeOf(frame, context)})`)}`,
-    );
+  // What called the project's code says little about it.
+  const end = failure.frames.findLastIndex(({ owner }) => owner === "application") + 1 || failure.frames.length;
+  for (const frame of failure.frames.slice(0, end)) {
+    const place = placeOf(frame, context);
+    lines.push(`    at ${escapeLine(frame.function === null ? place : `${frame.function} (${place})`)}`);
     if (frame === first && frame.excerpt !== null) lines.push(...excerptText(frame));
   }
+  const rest = failure.frames.length - end;
+  if (rest > 0) lines.push(`    and ${rest} frame${rest === 1 ? "" : "s"} of ${ownersOf(failure.frames.slice(end))}`);
   for (const inner of failure.errors) lines.push(`one of them: ${failureText(inner, context)}`);
   if (failure.cause !== null) lines.push(`caused by: ${failureText(failure.cause, context)}`);
   return lines.join("\n");

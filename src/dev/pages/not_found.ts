@@ -35,9 +35,10 @@ export function notFoundPage({ request, view, message, tried }: NotFoundDetails,
     ? message || "The application answered 404."
     : tried.length === 0
     ? "The project has no routes yet."
-    : "No route matches it. These were tried, in this order:";
+    : "No route matches it.";
   const listed = view === null ? tried ?? [] : [];
-  const text = `404 Not Found: ${request.method} ${request.url}\n\n${escapeLine(why)}\n${
+  const sentence = listed.length === 0 ? why : `${why} These were tried, in this order:`;
+  const text = `404 Not Found: ${request.method} ${request.url}\n\n${escapeLine(sentence)}\n${
     listed.map((one, i) => `${String(i + 1).padStart(4)}. ${escapeLine(routeText(one))}\n`).join("")
   }\n${context.versions.join(", ")}\n`;
   return {
@@ -53,7 +54,7 @@ export function notFoundPage({ request, view, message, tried }: NotFoundDetails,
         title: `Not found: ${request.path}`,
         header: markup`<p class="eyebrow mono"><b>404</b> Not Found · ${request.method}</p>
 <h1>${request.path || "/"}</h1>
-<p>${why}</p>
+<p>${sentence}</p>
 <div class="actions">${copyButton}</div>`,
         main: markup`${listed.length === 0 ? null : markup`<h2>Routes</h2>${routesView(listed)}`}
 ${requestView(request, view)}

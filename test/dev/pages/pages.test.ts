@@ -73,13 +73,13 @@ TypeError: Cannot read properties of undefined (reading 'title')
             9 | }
     at process.processTicksAndRejections (node:internal/process/task_queues:105:5)
     at dispatch (node_modules/some-library/dist/index.js:20:3)
-    at (middleware.ts:3:20)
+    at middleware.ts:3:20
 caused by: Error: connect ECONNREFUSED 127.0.0.1:5432
     at connect (database.ts:2:9)
             1 | export function connect() {
       >     2 |   throw new Error();
             3 | }
-    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16)
+    and 1 frame of the runtime
 
 tricorn 0.1.0, node 24.1.0
 `,
