@@ -10,6 +10,12 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import type { Watch, WatchRequest } from "../src/cli/dev_host.ts";
 
+/**
+ * Milliseconds after which a path that was missing is looked for again: Bun drops an event that is like the last one, for 16
+ * milliseconds, so that what is removed and made again is only told of as removed.
+ */
+const ONCE_MORE = 40;
+
 /** Milliseconds in which problems are gathered into one sentence. */
 const PROBLEMS_TOGETHER = 50;
 
@@ -23,7 +29,7 @@ interface Closable {
   close(): void;
 }
 
-/** Calls `onName` with the name in the folder, or its own when it goes; null when something there changed. May throw. */
+/** Calls `onName` with the name in the folder, "" for the folder itself, or null for who knows what. May throw. */
 type WatchFolder = (
   path: string,
   onName: (name: string | null) => void,
@@ -33,7 +39,10 @@ type WatchFolder = (
 const watchFolder: WatchFolder = "Deno" in globalThis ? watchByDeno : watchByNode;
 
 function watchByNode(...[path, onName, onError]: Parameters<WatchFolder>): Closable {
-  return watch(path, (_, name) => onName(name)).on("error", onError);
+  return watch(path, (_, name) => {
+    // A folder that goes says its own name.
+    onName(name === basename(path) && statOf(join(path, name)) === null ? "" : name);
+  }).on("error", onError);
 }
 
 /** Deno's node:fs tells each folder what happens anywhere below it, by the last name alone, as if it were in it. */
@@ -43,7 +52,10 @@ function watchByDeno(...[path, onName, onError]: Parameters<WatchFolder>): Closa
     for await (const { kind, paths } of watcher) {
       // Somebody reads: a server would do that all the time.
       if (kind === "access") continue;
-      for (const changed of paths) if (dirname(changed) === path || changed === path) onName(basename(changed));
+      for (const changed of paths) {
+        if (changed === path) onName("");
+        else if (dirname(changed) === path) onName(basename(changed));
+      }
     }
   })().catch(onError);
   return watcher;
@@ -244,12 +256,21 @@ class Watching implements Watch {
     } else if (this.#folders.has(path)) {
       this.#leave(path);
       this.#tell(path);
+      this.#onceMore(path, () => this.#look(path));
     } else if (stat !== null || statOf(dirname(path)) !== null) {
       // Otherwise the folder has gone, and says its own name when it goes.
       if (this.#request.ignored(path, false)) return;
       if (stat !== null) this.#follow(path);
       this.#tell(path);
+      if (stat === null) this.#onceMore(path, () => this.#look(path));
     }
+  }
+
+  #onceMore(path: string, look: () => void): void {
+    if (!("Bun" in globalThis)) return;
+    setTimeout(() => {
+      if (!this.#closed && statOf(path) !== null) look();
+    }, ONCE_MORE);
   }
 
   /** Something happened to names in the folder of an anchor, or to the folder. */
@@ -271,8 +292,14 @@ class Watching implements Watch {
           if (targets.size === 0) anchor.targets.delete(name);
           this.#anchor(target);
         }
-        // A path that is still to appear has not changed yet.
-        if (waits && statOf(target) === null) continue;
+        if (statOf(target) === null) {
+          this.#onceMore(target, () => {
+            this.#anchor(target);
+            this.#changed(target);
+          });
+          // What is still to appear has not changed yet.
+          if (waits) continue;
+        }
         this.#changed(target);
       }
     }
