@@ -26,7 +26,7 @@ export interface DocumentParts {
 }
 
 /** A three-cornered hat, seen from the front. */
-const HAT = "M1 12c5 8 12 11 20 10C22 11 26 4 32 3c6 1 10 8 11 19 8 1 15-2 20-10-1 13-15 24-31 24S2 25 1 12z";
+const HAT = "M2 13c3 6 9 9 17 9C19 11 24 4 32 4s13 7 13 18c8 0 14-3 17-9-1 14-14 23-30 23S3 27 2 13z";
 const ICON = `data:image/svg+xml,${
   encodeURIComponent(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 40"><path fill="#7a8899" d="${HAT}"/></svg>`,

@@ -1,6 +1,7 @@
 // The page of a project that has nothing to show yet: it works, and what to do next.
 
 import { document, hat, type PageContext, shorten } from "./document.ts";
+import { editorUrl } from "./editor.ts";
 import { markup } from "./html.ts";
 import type { Page } from "./respond.ts";
 
@@ -25,6 +26,8 @@ export function welcomePage({ kind, file }: WelcomeDetails, context: PageContext
   const where = file === null
     ? (kind === "handler" ? "ROOT_URLCONF" : "your application")
     : shorten(file, context.root);
+  const url = file === null ? null : editorUrl(context.editor, { file, line: null, column: null });
+  const link = url === null ? markup`<code>${where}</code>` : markup`<a href="${url}"><code>${where}</code></a>`;
   const text = `It works. The project has no routes yet.\n\n1. Add a route in ${where}:\n\n${
     CODE[kind].replace(/^(?=.)/gm, "    ")
   }\n\n2. Save. The server takes the new code up by itself, and this page with it.\n\n${context.versions.join(", ")}\n`;
@@ -42,7 +45,7 @@ export function welcomePage({ kind, file }: WelcomeDetails, context: PageContext
         main: markup`
           <h2>Next</h2>
           <ol class="steps">
-            <li>Add a route in <code>${where}</code>:<pre tabindex="0" role="region" aria-label="Example"><code>${
+            <li>Add a route in ${link}:<pre tabindex="0" role="region" aria-label="Example"><code>${
           CODE[
             kind
           ]

@@ -1,8 +1,12 @@
 // In which form a page is answered, and with which fields.
 
 import { describe, expect, test } from "vitest";
+import { runtime } from "../../../adapters/node.ts";
+import { resolveSettings } from "../../../src/config/settings.ts";
 import { type Page, preferredForm, renderPage, respondWithPage } from "../../../src/dev/pages/respond.ts";
 import { call } from "../../../src/esgi/testing.ts";
+import { EventBus } from "../../../src/observe/events.ts";
+import { Server } from "../../../src/server/server.ts";
 
 const PAGE: Page = { html: (nonce) => `<p ${nonce}>`, text: () => "text\n", json: () => ({ detail: "why" }) };
 
@@ -69,5 +73,25 @@ describe("respondWithPage", () => {
       return respondWithPage(environ, startResponse, 500, PAGE, new Error("late"));
     });
     expect([reply.status, await reply.text()]).toEqual([500, "text\n"]);
+  });
+
+  test("a HEAD by a real server: the fields of GET, and no content", async () => {
+    const server = new Server(
+      (environ, startResponse) => respondWithPage(environ, startResponse, 500, PAGE),
+      runtime,
+      resolveSettings({}),
+      new EventBus(),
+    );
+    const { bind } = await server.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, { backlog: 10 });
+    try {
+      const url = `http://127.0.0.1:${(bind as { port: number }).port}/`;
+      const [get, head] = await Promise.all(["GET", "HEAD"].map((method) => fetch(url, { method })));
+      expect([head!.status, await head!.text(), await get!.text()]).toEqual([500, "", "text\n"]);
+      for (const name of ["content-type", "cache-control", "content-length"]) {
+        expect(head!.headers.get(name)).toBe(get!.headers.get(name));
+      }
+    } finally {
+      server.close();
+    }
   });
 });
