@@ -125,6 +125,8 @@ export async function readProject(
         timeout: 0,
         graceful_timeout: GRACEFUL,
         keepalive_grace: GRACE,
+        // A page that waits for changes is a request, too.
+        limit_concurrency: 0,
         control_socket_disable: true,
         ...(pair === null ? {} : { certfile: pair.certfile, keyfile: pair.keyfile }),
       }, "file"),

@@ -200,7 +200,9 @@ class Reloader {
         void this.#change({ files: paths, at, styles }).then(() => changes.ready()),
       onEndless: (paths) =>
         this.#terminal.warn(
-          `Changes with each reload, so it is left out: ${paths.map(escapeLine).join(", ")}; put it into .gitignore`,
+          `Changes with each reload: ${
+            paths.map(escapeLine).join(", ")
+          }; if the application writes it, put it into .gitignore`,
         ),
     });
     const watch = await this.#dev.watch({
@@ -234,7 +236,7 @@ class Reloader {
       slow();
       // Code that could not even say what is wrong with it: somebody else has to.
       if (problem !== null && this.#waiting === null && !this.#ending) {
-        this.assignment = this.#assign(next, problem);
+        this.assignment = this.#assign(next, `the new code could not be started: ${problem}`);
         await this.#master.reload();
       }
       this.#supervisor.prepare();

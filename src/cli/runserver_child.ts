@@ -60,9 +60,8 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
       return { reopen: () => {}, close: () => {} };
     },
     load: async ({ settings, extra, binds }) => {
-      const url = urlOf(binds[0]!, settings.certfile !== null);
       const assignment = extra as Assignment;
-      development.log(url, assignment);
+      development.log(() => urlOf(binds[0]!, settings.certfile !== null), assignment);
       return await development.loadOrExplain(assignment);
     },
     ready: () => development.sayReloaded(),
@@ -85,9 +84,10 @@ export async function serveOnce(
   const events = new EventBus();
   const development = new Development(context, dev, settings, events);
   const application = await development.load(assignment);
+  let url = "";
+  development.log(() => url, assignment);
   const server = new Server(application, runtime, settings, events);
   const listenOptions = readListenOptions(settings, host);
-  let url: string;
   try {
     const listener = await server.listen(bind, listenOptions);
     url = urlOf(listener.bind, listenOptions.tls !== undefined);
@@ -96,7 +96,6 @@ export async function serveOnce(
     if (error instanceof ListenError) throw new BindError(await explainDevListenError(error, dev));
     throw error;
   }
-  development.log(url, assignment);
   await new Promise<void>((resolve) => {
     obeySignals(host, "single", {
       drain: async () => {
@@ -130,10 +129,16 @@ class Development {
     this.#events = events;
   }
 
-  /** A line for each request from now on. `url`: where the server is reached. */
-  log(url: string, { options: { colour } }: Assignment): void {
+  /** A line for each request from now on. `url` tells where the server is reached. */
+  log(url: () => string, { options: { colour } }: Assignment): void {
     const { host } = this.#context;
-    logRequests(this.#events, { write: (text) => host.stderr(text) }, { colour, url });
+    const options = {
+      colour,
+      get url(): string {
+        return url();
+      },
+    };
+    logRequests(this.#events, { write: (text) => host.stderr(text) }, options);
   }
 
   /** The application, or what stands in its place when it cannot be had. */
@@ -152,6 +157,8 @@ class Development {
   /** @throws {LoadError} or {CheckError}. */
   async load(assignment: Assignment): Promise<Application> {
     this.#assignment = assignment;
+    // Ten is little where eight are ours. (V8; Bun takes it, too.)
+    (Error as { stackTraceLimit?: number }).stackTraceLimit = 50;
     const { app, settingsModule, options } = assignment;
     const { host, runtime } = this.#context;
     const pages = this.#pages();

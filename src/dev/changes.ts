@@ -21,8 +21,8 @@ export interface Clock {
 export interface ChangesOptions {
   readonly onBatch: (batch: Batch) => void;
   /**
-   * Called with the paths of a batch that is dropped, because they changed again right after each of the last reloads: it
-   * is the application that writes them. Once for each path, until it has changed at another time.
+   * Called with the paths of a batch that has to wait, because they changed again right after each of the last reloads: it
+   * must be the application that writes them. Once for each path, until it has changed at another time.
    */
   readonly onEndless?: (paths: readonly string[]) => void;
   readonly clock?: Clock;
@@ -34,6 +34,8 @@ export const QUIET = 20;
 export const LONGEST = 200;
 /** Reloads in a row that a path must follow before it is taken for the application's own. */
 export const ENDLESS = 5;
+/** Milliseconds that such a path waits: a reload for each of its changes would leave the machine no rest. */
+export const PAUSE = 1000;
 /** Milliseconds after the start of a reload, in which a change may be the new code's doing. */
 const WHILE_LOADING = 2000;
 /** The same after its end: a page that refreshed makes its requests. */
@@ -82,7 +84,7 @@ export class Changes {
   }
 
   /**
-   * The reload that followed the last batch has ended, well or not. Without these calls no batch is dropped as the
+   * The reload that followed the last batch has ended, well or not. Without these calls no batch is taken for the
    * application's own.
    */
   ready(): void {
@@ -107,8 +109,13 @@ export class Changes {
     this.#cancel();
     const paths = [...this.#paths];
     const at = this.#at;
+    const waited = this.#clock.now() - at;
+    // Never dropped: it may have been a person after all, or a program that writes for one.
+    if (waited < PAUSE && this.#isEndless(paths, at)) {
+      this.#cancelLongest = this.#clock.after(PAUSE - waited, () => this.#end());
+      return;
+    }
     this.#paths.clear();
-    if (this.#isEndless(paths, at)) return;
     this.#loadingSince ??= this.#clock.now();
     this.#onBatch({ paths, styles: paths.every((path) => /\.css$/i.test(path)), at });
   }

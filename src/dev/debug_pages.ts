@@ -2,7 +2,7 @@
 // the environ), what answers for an application that throws or does not load, and what Hono's handlers are given.
 
 import type { Application } from "../esgi/application.ts";
-import type { Body, Chunk } from "../esgi/body.ts";
+import { type Body, FileWrapper } from "../esgi/body.ts";
 import type { Environ } from "../esgi/environ.ts";
 import { InputError } from "../esgi/input.ts";
 import type { DebugPages } from "../handler/debug.ts";
@@ -15,6 +15,7 @@ import { type NotFoundDetails, notFoundPage } from "./pages/not_found.ts";
 import { describeRequest, describeSettings } from "./pages/request.ts";
 import { type Page, renderPage, respondWithPage } from "./pages/respond.ts";
 import { type WelcomeDetails, welcomePage } from "./pages/welcome.ts";
+import { watchBody } from "./watched_body.ts";
 
 export interface DevPagesOptions extends PageContext {
   /** Reads the text of a source file at an absolute path; null, or it throws, when there is none. */
@@ -98,9 +99,9 @@ export class DevPages implements DebugPages {
   }
 
   /**
-   * `application`, with the error page for what it throws before it has sent something, also from a body that is a
-   * generator. `onError` is told of what was answered so, once, for the log. A request body that could not be read is the
-   * server's to answer, as is a client that has left.
+   * `application`, with the error page for what it throws before it has sent something, be it in its body. `onError` is told
+   * of what was answered so, once, for the log. A request body that could not be read is the server's to answer, as is a
+   * client that has left.
    */
   wrap(application: Application, onError: (error: unknown, environ: Environ) => void): Application {
     this.#onError = onError;
@@ -108,19 +109,21 @@ export class DevPages implements DebugPages {
       environ["tricorn.debug_pages"] = this;
       // The application may change its environ.
       const given = { ...environ };
-      const answer = (error: unknown): string => {
+      const rescue = (error: unknown): string => {
         if (error instanceof InputError || environ["esgi.signal"].aborted) throw error;
         const page = this.errorPage(given, { error, status: 500 });
         const body = respondWithPage(given, startResponse, 500, page, error);
         onError(error, environ);
         return body;
       };
+      // A list and a file run no code of the application; the server knows them, and sends them in its own way.
+      const watch = (body: Body): Body =>
+        Array.isArray(body) || body instanceof FileWrapper ? body : watchBody(body, { rescue });
       try {
         const body = application(environ, startResponse);
-        if (!isThenable(body)) return guarded(body, answer);
-        return body.then((body) => guarded(body, answer), answer);
+        return isThenable(body) ? body.then(watch, rescue) : watch(body);
       } catch (error) {
-        return answer(error);
+        return rescue(error);
       }
     };
   }
@@ -134,45 +137,6 @@ function ownFrames(failure: Failure): Failure {
     cause: failure.cause === null ? null : ownFrames(failure.cause),
     errors: failure.errors.map(ownFrames),
   };
-}
-
-/** A generator's body, whose first step may throw. */
-function guarded(body: Body, answer: (error: unknown) => string): Body {
-  const kind = Object.prototype.toString.call(body);
-  if (kind === "[object Generator]") return guardedSync(body as Iterable<Chunk>, answer);
-  return kind === "[object AsyncGenerator]" ? guardedAsync(body as AsyncIterable<Chunk>, answer) : body;
-}
-
-async function* guardedAsync(
-  body: AsyncIterable<Chunk>,
-  answer: (error: unknown) => string,
-): AsyncGenerator<Chunk> {
-  let sent = false;
-  try {
-    for await (const chunk of body) {
-      yield chunk;
-      sent = sent || chunk.length > 0;
-    }
-  } catch (error) {
-    if (sent) throw error;
-    yield answer(error);
-  }
-}
-
-function* guardedSync(
-  body: Iterable<Chunk>,
-  answer: (error: unknown) => string,
-): Generator<Chunk> {
-  let sent = false;
-  try {
-    for (const chunk of body) {
-      yield chunk;
-      sent = sent || chunk.length > 0;
-    }
-  } catch (error) {
-    if (sent) throw error;
-    yield answer(error);
-  }
 }
 
 function isThenable<T>(value: T | Promise<T>): value is Promise<T> {

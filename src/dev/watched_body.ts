@@ -24,6 +24,8 @@ class WatchedBody implements AsyncIterable<Chunk> {
   readonly #body: Exclude<Body, null | Chunk>;
   readonly #watcher: BodyWatcher;
   #iterator: Iterator<Chunk> | AsyncIterator<Chunk> | null = null;
+  /** The inner body has ended by itself: it is not to be ended again. */
+  #ended = false;
   #over = false;
 
   constructor(body: Exclude<Body, null | Chunk>, watcher: BodyWatcher) {
@@ -37,11 +39,15 @@ class WatchedBody implements AsyncIterable<Chunk> {
       this.#iterator = iterate(this.#body);
       for (;;) {
         const next = await this.#iterator.next();
-        if (next.done === true) return;
+        if (next.done === true) {
+          this.#ended = true;
+          return;
+        }
         begun ||= next.value.length > 0;
         yield next.value;
       }
     } catch (error) {
+      this.#ended = true;
       if (begun || this.#watcher.rescue === undefined) throw error;
       yield this.#watcher.rescue(error);
     } finally {
@@ -49,11 +55,12 @@ class WatchedBody implements AsyncIterable<Chunk> {
     }
   }
 
-  /** The inner body is closed as the server would: by `close()`, or else by its iterator's `return()`. */
+  /** The inner body is closed as the server would: by `close()`, or else, before its end, by its iterator's `return()`. */
   async close(): Promise<void> {
     try {
       const { close } = this.#body as { close?: () => unknown };
       if (typeof close === "function") await close.call(this.#body);
+      else if (this.#ended) return;
       else if (this.#iterator !== null) await this.#iterator.return?.();
       else if (this.#body instanceof ReadableStream) await this.#body.cancel();
     } finally {

@@ -1,7 +1,7 @@
 // Events into batches, on a clock that the test turns.
 
 import { describe, expect, test } from "vitest";
-import { type Batch, Changes, type Clock, ENDLESS, isTemporary, LONGEST, QUIET } from "../../src/dev/changes.ts";
+import { type Batch, Changes, type Clock, ENDLESS, isTemporary, LONGEST, PAUSE, QUIET } from "../../src/dev/changes.ts";
 
 /** A clock that stands still until it is turned. */
 class TestClock implements Clock {
@@ -109,11 +109,11 @@ describe("batches", () => {
 });
 
 describe("what the application writes itself", () => {
-  test("is dropped once it has followed some reloads in a row, and told once", () => {
+  test("waits once it has followed some reloads in a row, and is told of once", () => {
     const { changes, batches, endless, clock } = gather();
     changes.add("/p/app.ts");
     clock.turn(100);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < ENDLESS + 3; i++) {
       changes.ready();
       clock.turn(50);
       changes.add("/p/state.json");
@@ -121,16 +121,19 @@ describe("what the application writes itself", () => {
     }
     expect(batches.length).toBe(ENDLESS);
     expect(endless).toEqual([["/p/state.json"]]);
+    clock.turn(PAUSE);
+    expect(batches.length).toBe(ENDLESS + 1);
+    expect(batches.at(-1)!.paths).toEqual(["/p/state.json"]);
   });
 
-  test("is dropped too when it is written while the code loads", () => {
+  test("waits too when it is written while the code loads", () => {
     const { changes, batches, endless, clock } = gather();
     changes.add("/p/app.ts");
     clock.turn(100);
     changes.ready();
     clock.turn(5000);
     changes.add("/p/app.ts");
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < ENDLESS + 3; i++) {
       clock.turn(100);
       changes.add("/p/state.json");
       clock.turn(100);
@@ -153,7 +156,7 @@ describe("what the application writes itself", () => {
     changes.add("/p/state.json");
     clock.turn(QUIET);
     expect(batches.at(-1)!.paths).toEqual(["/p/state.json"]);
-    expect(batches.length).toBe(1 + ENDLESS);
+    expect(batches.length).toBe(2 + ENDLESS);
   });
 
   test("does not hide what a person saves meanwhile", () => {

@@ -1,7 +1,7 @@
-// Bodies that are followed, errors that become pages, and requests one at a time.
+// Bodies that are followed, their errors that become pages, and requests one at a time.
 
 import { describe, expect, test } from "vitest";
-import { withErrorPages } from "../../src/dev/error_pages.ts";
+import { DevPages } from "../../src/dev/debug_pages.ts";
 import { oneAtATime } from "../../src/dev/one_at_a_time.ts";
 import { watchBody } from "../../src/dev/watched_body.ts";
 import type { Application } from "../../src/esgi/application.ts";
@@ -55,12 +55,10 @@ describe("watchBody", () => {
   });
 });
 
-describe("withErrorPages", () => {
+describe("DevPages.wrap", () => {
   const pages = (application: Application): Application =>
-    withErrorPages(application, (_, startResponse, error) => {
-      startResponse("500 Internal Server Error", [["Content-Type", "text/plain"]], error);
-      return `page: ${(error as Error).message}`;
-    });
+    new DevPages({ root: "/", editor: "x:{file}", versions: [], readSource: () => null, file: null })
+      .wrap(application, () => {});
   const fail = (): never => {
     throw new Error("oh");
   };
@@ -84,7 +82,7 @@ describe("withErrorPages", () => {
   test.each(ways)("an application that %s is answered for", async (_, application) => {
     const reply = await call(pages(application), makeEnviron());
     expect(reply.status).toBe(500);
-    expect(await reply.text()).toBe("page: oh");
+    expect(await reply.text()).toContain("Error: oh");
   });
 
   test("what fails after its first chunk fails for the server, as without", async () => {
