@@ -76,7 +76,8 @@ function start([program, ...words]: Words): Promise<string | null> {
         if (code === 0) resolve(null);
         else failed(signal === null ? `ended with ${code}` : `was ended by ${signal}`);
       });
-      child.unref();
+      // Not at once: on Deno there is nothing to let go of when it could not be started.
+      child.on("spawn", () => child.unref());
     } catch (error) {
       // Deno throws what the others tell.
       const { code, name, message } = error as { code?: string; name: string; message: string };

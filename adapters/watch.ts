@@ -16,6 +16,20 @@ import type { Watch, WatchRequest } from "../src/cli/dev_host.ts";
  */
 const ONCE_MORE = 40;
 
+/**
+ * Milliseconds after which Deno has let go of a folder: until then a further watcher of the same path, which is another
+ * folder's by now, is told of nothing.
+ */
+const LET_GO = 10;
+
+/** So many events wait for a watcher on Deno; it loses more. */
+const DENO_QUEUE = 16;
+/** Milliseconds after so many, in which more would be told together with them. */
+const CATCH_UP = 100;
+
+const ON_DENO = "Deno" in globalThis;
+const ON_BUN = "Bun" in globalThis;
+
 /** Milliseconds in which problems are gathered into one sentence. */
 const PROBLEMS_TOGETHER = 50;
 
@@ -36,7 +50,7 @@ type WatchFolder = (
   onError: (error: unknown) => void,
 ) => Closable;
 
-const watchFolder: WatchFolder = "Deno" in globalThis ? watchByDeno : watchByNode;
+const watchFolder: WatchFolder = ON_DENO ? watchByDeno : watchByNode;
 
 function watchByNode(...[path, onName, onError]: Parameters<WatchFolder>): Closable {
   return watch(path, (_, name) => {
@@ -48,13 +62,15 @@ function watchByNode(...[path, onName, onError]: Parameters<WatchFolder>): Closa
 /** Deno's node:fs tells each folder what happens anywhere below it, by the last name alone, as if it were in it. */
 function watchByDeno(...[path, onName, onError]: Parameters<WatchFolder>): Closable {
   const watcher = Deno.watchFs(path, { recursive: false });
+  // What a link leads to is told of by its own name.
+  const real = realpathSync(path);
   (async () => {
     for await (const { kind, paths } of watcher) {
       // Somebody reads: a server would do that all the time.
       if (kind === "access") continue;
       for (const changed of paths) {
-        if (changed === path) onName("");
-        else if (dirname(changed) === path) onName(basename(changed));
+        if (changed === path || changed === real) onName("");
+        else if (dirname(changed) === path || dirname(changed) === real) onName(basename(changed));
       }
     }
   })().catch(onError);
@@ -81,6 +97,8 @@ class Watching implements Watch {
   /** Of the folders: links may lead in a circle. */
   readonly #ids = new Set<string>();
   readonly #anchors = new Map<string, Anchor>();
+  /** What an anchor is for and was there when it was last looked for. */
+  readonly #present = new Set<string>();
   /** From the real path of a file to the links that lead to it. */
   readonly #links = new Map<string, Set<string>>();
   /** Paths of which something was said in this turn. */
@@ -89,6 +107,7 @@ class Watching implements Watch {
   readonly #problems = new Map<Fault, { path: string; reason: string; count: number }>();
   readonly #told = new Set<Fault>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #catchingUp: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(request: WatchRequest) {
@@ -121,6 +140,7 @@ class Watching implements Watch {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#catchingUp);
     for (const { watcher } of [...this.#folders.values(), ...this.#anchors.values()]) watcher.close();
     this.#folders.clear();
     this.#anchors.clear();
@@ -142,8 +162,11 @@ class Watching implements Watch {
     this.#scan(path, tell);
   }
 
-  /** Enters the folders in a folder that is watched, and leaves those that are ignored by now. */
-  #scan(path: string, tell: boolean): void {
+  /**
+   * Enters the folders in a folder that is watched, and leaves those that are ignored by now; `tell`: what is there, or in
+   * folders that were not watched, appeared just now.
+   */
+  #scan(path: string, tell: boolean | "folders"): void {
     let entries: Dirent[];
     try {
       entries = readdirSync(path, { withFileTypes: true });
@@ -154,13 +177,13 @@ class Watching implements Watch {
     for (const entry of entries) {
       const child = join(path, entry.name);
       const isLink = entry.isSymbolicLink();
-      if (isLink ? statOf(child)?.isDirectory() : entry.isDirectory()) {
+      if (isLink ? isFolder(child) : entry.isDirectory()) {
         if (this.#request.ignored(child, true)) this.#leave(child);
-        else if (this.#folders.has(child)) this.#scan(child, tell);
-        else this.#enter(child, tell);
-      } else if ((tell || isLink) && !this.#request.ignored(child, false)) {
+        else if (!this.#folders.has(child)) this.#enter(child, tell !== false);
+        else if (tell !== "folders") this.#scan(child, tell);
+      } else if ((tell === true || isLink) && !this.#request.ignored(child, false)) {
         if (isLink) this.#follow(child);
-        if (tell) this.#tell(child);
+        if (tell === true) this.#tell(child);
       }
     }
   }
@@ -191,7 +214,7 @@ class Watching implements Watch {
       if (name !== target && isFolder(name)) continue;
       const targets = anchor.targets.get(basename(name)) ?? new Set();
       anchor.targets.set(basename(name), targets.add(target));
-      return;
+      return this.#note(target);
     }
   }
 
@@ -203,6 +226,18 @@ class Watching implements Watch {
     const anchor: Anchor = { id: idOf(stat), watcher, targets: new Map() };
     this.#anchors.set(folder, anchor);
     return anchor;
+  }
+
+  /** The same for one that was watched for elsewhere; it has changed, unless it is still to appear. */
+  #anchorAnew(target: string): void {
+    const was = this.#present.has(target);
+    this.#anchor(target);
+    if (was || this.#present.has(target)) this.#changed(target);
+  }
+
+  #note(target: string): void {
+    if (statOf(target) === null) this.#present.delete(target);
+    else this.#present.add(target);
   }
 
   /** Watches what a link to a file leads to: writing there changes nothing in the link's folder. */
@@ -238,6 +273,7 @@ class Watching implements Watch {
     if (this.#touched.size + this.#touchedAnchors.size > 0) return;
     setImmediate(() => {
       const [paths, anchors] = [this.#touched, this.#touchedAnchors];
+      if (ON_DENO && paths.size >= DENO_QUEUE) this.#catchUp();
       this.#touched = new Set();
       this.#touchedAnchors = new Map();
       for (const path of paths) if (!this.#closed) this.#look(path);
@@ -249,10 +285,12 @@ class Watching implements Watch {
   #look(path: string): void {
     const stat = statOf(path);
     if (stat?.isDirectory()) {
+      const known = this.#folders.get(path);
       // Its own rights or times.
-      if (this.#folders.get(path)?.id === idOf(stat)) return;
+      if (known?.id === idOf(stat)) return;
       this.#leave(path);
-      if (this.#request.folders.includes(path) || !this.#request.ignored(path, true)) this.#enter(path, true);
+      if (known !== undefined && ON_DENO) this.#later(LET_GO, () => this.#look(path));
+      else if (this.#request.folders.includes(path) || !this.#request.ignored(path, true)) this.#enter(path, true);
     } else if (this.#folders.has(path)) {
       this.#leave(path);
       this.#tell(path);
@@ -267,10 +305,27 @@ class Watching implements Watch {
   }
 
   #onceMore(path: string, look: () => void): void {
-    if (!("Bun" in globalThis)) return;
+    if (!ON_BUN) return;
+    this.#later(ONCE_MORE, () => {
+      if (statOf(path) !== null) look();
+    });
+  }
+
+  #later(milliseconds: number, callback: () => void): void {
     setTimeout(() => {
-      if (!this.#closed && statOf(path) !== null) look();
-    }, ONCE_MORE);
+      if (!this.#closed) callback();
+    }, milliseconds);
+  }
+
+  /** Looks for folders of which nothing was told, because too much happened at once. */
+  #catchUp(): void {
+    clearTimeout(this.#catchingUp);
+    this.#catchingUp = setTimeout(() => {
+      for (const path of [...this.#folders.keys()]) if (!this.#closed) this.#look(path);
+      for (const path of [...this.#folders.keys()]) {
+        if (!this.#closed) this.#scan(path, "folders");
+      }
+    }, CATCH_UP);
   }
 
   /** Something happened to names in the folder of an anchor, or to the folder. */
@@ -278,30 +333,23 @@ class Watching implements Watch {
     const folder = [...this.#anchors].find(([, one]) => one === anchor)?.[0];
     if (folder === undefined) return;
     const stat = statOf(folder);
-    const same = stat !== null && idOf(stat) === anchor.id;
-    if (!same) {
+    if (stat === null || idOf(stat) !== anchor.id) {
       anchor.watcher.close();
       this.#anchors.delete(folder);
+      const targets = [...anchor.targets.values()].flatMap((targets) => [...targets]);
+      return this.#later(ON_DENO ? LET_GO : 0, () => targets.forEach((target) => this.#anchorAnew(target)));
     }
     for (const [name, targets] of [...anchor.targets]) {
-      if (same && !names.has(name) && !names.has(null)) continue;
+      if (!names.has(name) && !names.has(null)) continue;
       for (const target of [...targets]) {
-        const waits = join(folder, name) !== target;
-        if (!same || waits) {
+        if (join(folder, name) === target) this.#changed(target);
+        else {
           targets.delete(target);
-          if (targets.size === 0) anchor.targets.delete(name);
-          this.#anchor(target);
+          this.#anchorAnew(target);
         }
-        if (statOf(target) === null) {
-          this.#onceMore(target, () => {
-            this.#anchor(target);
-            this.#changed(target);
-          });
-          // What is still to appear has not changed yet.
-          if (waits) continue;
-        }
-        this.#changed(target);
+        if (statOf(target) === null) this.#onceMore(target, () => this.#anchorAnew(target));
       }
+      if (targets.size === 0) anchor.targets.delete(name);
     }
     if (anchor.targets.size === 0 && this.#anchors.get(folder) === anchor) {
       anchor.watcher.close();
@@ -311,6 +359,7 @@ class Watching implements Watch {
 
   /** A path of the request, or one that a link leads to, has changed. */
   #changed(target: string): void {
+    this.#note(target);
     if (this.#request.folders.includes(target)) this.#look(target);
     if (this.#request.files.includes(target)) {
       this.#follow(target);
@@ -345,8 +394,9 @@ class Watching implements Watch {
   #fault(path: string, error: unknown): void {
     const { code, name, message } = error as { code?: string; name: string; message: string };
     if (code === "ENOSPC" || code === "EMFILE" || /watch limit/.test(message)) this.#problem("limit", path, message);
-    else if (code === "EACCES" || code === "EPERM" || name === "NotCapable") this.#problem("denied", path, message);
-    else this.#problem("other", path, message);
+    else if (code === "EACCES" || code === "EPERM" || name === "NotCapable" || /ermission denied/.test(message)) {
+      this.#problem("denied", path, message);
+    } else this.#problem("other", path, message);
   }
 
   /** Each kind is told once, with how many there were at the time. */
