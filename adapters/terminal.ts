@@ -48,7 +48,12 @@ export function readKeys(onKey: (key: string) => void): (() => void) | null {
     for (const key of splitKeys(typeof bytes === "string" ? bytes : decoder.decode(bytes, { stream: true }))) {
       if (ended) return;
       const signal = SIGNALS[key];
-      if (signal !== undefined) signalGroup(signal);
+      if (signal === "SIGQUIT") {
+        // It ends a process without asking, unless somebody listens.
+        pause();
+        signalGroup(signal);
+        setTimeout(begin, 0);
+      } else if (signal !== undefined) signalGroup(signal);
       else if (key === CTRL_Z) {
         pause();
         signalGroup("SIGTSTP");
