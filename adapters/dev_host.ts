@@ -3,6 +3,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as fs from "node:fs";
+import { isIP } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import process from "node:process";
@@ -85,11 +86,12 @@ export async function keepCertificate(
 
 function isUsable(file: string, names: readonly string[], now: Date): boolean {
   try {
-    const pem = fs.readFileSync(file, "utf8");
-    const certificate = new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE")));
+    // Deno reads one at a time.
+    const [key, rest] = fs.readFileSync(file, "utf8").split("-----BEGIN CERTIFICATE-----");
+    const certificate = new X509Certificate(`-----BEGIN CERTIFICATE-----${rest}`);
     const ends = Date.parse(certificate.validTo);
     return Date.parse(certificate.validFrom) <= now.getTime() && ends - now.getTime() >= DAY &&
-      certificate.checkPrivateKey(createPrivateKey(pem)) &&
+      certificate.checkPrivateKey(createPrivateKey(key!)) &&
       names.every((name) => isFor(certificate, name));
   } catch {
     return false;
@@ -97,9 +99,10 @@ function isUsable(file: string, names: readonly string[], now: Date): boolean {
 }
 
 function isFor(certificate: X509Certificate, name: string): boolean {
-  // By the text, since a wildcard is no name that could be asked for.
-  return certificate.checkIP(name) !== undefined ||
-    (certificate.subjectAltName ?? "").split(", ").includes(`DNS:${name}`);
+  // A name by the text, since a wildcard is none that could be asked for.
+  return isIP(name) === 0
+    ? (certificate.subjectAltName ?? "").split(", ").includes(`DNS:${name}`)
+    : certificate.checkIP(name) !== undefined;
 }
 
 /** Replaces a file as a whole; only its owner may read it. */
