@@ -107,7 +107,7 @@ export async function explainDevListenError(error: ListenError, dev: DevHost): P
   switch (fault) {
     case "EADDRINUSE": {
       const holder = await dev.portHolder(bind.port);
-      const who = holder === null ? "another program has it" : `process ${holder.pid} has it: ${holder.command}`;
+      const who = holder === null ? "another program has it" : `${holder.command} has it (pid ${holder.pid})`;
       return `port ${bind.port} is taken, ${who}; stop that, or take another: tricorn runserver ${nextPort(bind.port)}`;
     }
     case "EACCES":
