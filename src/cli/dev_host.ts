@@ -11,7 +11,10 @@ export interface WatchRequest {
   readonly files: readonly string[];
   /** Asked for each folder before it is entered and for each file that changed, never for `folders` and `files`. */
   readonly ignored: (path: string, isFolder: boolean) => boolean;
-  /** Called with the absolute path of each file that appeared, changed or went, often several times for one change. */
+  /**
+   * Called with the absolute path of each file that appeared, changed or went, often several times for one change; of a
+   * folder that went, with its own. When very many change at once, it is not called for each on Deno, which drops some.
+   */
   readonly onEvent: (path: string) => void;
   /** Called with a sentence, once for each kind of problem: what is not watched, and the remedy. Watching goes on. */
   readonly onProblem: (sentence: string) => void;
@@ -52,12 +55,12 @@ export interface DevHost {
   watch(request: WatchRequest): Promise<Watch>;
   /**
    * Reads single keys from the terminal until the returned function is called, which leaves the terminal as it was; so
-   * does the end of this process, if it is not SIGKILL. Null when standard input is no terminal.
+   * does the end of this process, unless a signal ends it that nobody listens to. Null when standard input is no terminal,
+   * or this process is in the background.
    *
    * A key is the character it types (`"r"`, `"R"`, `"é"`); an arrow or function key is one string, its escape sequence.
-   * Ctrl-C and Ctrl-\ remain the system's signals (SIGINT, SIGQUIT) where the runtime lets them; where it does not, this
-   * process signals itself, so that there is one way for them. Ctrl-Z stops the process, and the keys work again
-   * after `fg`. Ctrl-D is `"\x04"`.
+   * Ctrl-C, Ctrl-\ and Ctrl-Z are no keys: they are the signals that they always are (SIGINT, SIGQUIT, SIGTSTP), to all
+   * processes of the terminal's group, and after `fg` the keys work again. Ctrl-D is `"\x04"`.
    */
   keys(onKey: (key: string) => void): (() => void) | null;
   /** Opens `url` in the user's browser (BROWSER is honoured): null, or what is wrong, in a sentence without an end. */
@@ -73,10 +76,12 @@ export interface DevHost {
   /** Whether there is a file or a folder of that name. */
   exists(path: string): boolean;
   /**
-   * A self-signed certificate for localhost, its subdomains, the loopback addresses and `names` (DNS names and IP
-   * addresses). It is kept in the user's cache folder and used again while it is valid for at least a day more and for all
-   * the names, so that an exception made in a browser lasts.
+   * A self-signed certificate for localhost, the loopback addresses and `names` (DNS names and IP addresses; a subdomain of
+   * localhost must be among them). It is kept in the user's cache folder (XDG_CACHE_HOME/tricorn, ~/.cache/tricorn), one for
+   * each set of names, and used again while it is valid for a day more, so that an exception made in a browser lasts. Where
+   * it cannot be kept, it is a temporary file that goes with this process.
    *
+   * @throws {RangeError} when one of `names` is neither.
    * @throws {Error} the system's, when not even a temporary file can be written.
    */
   certificate(names: readonly string[]): Promise<DevCertificate>;
