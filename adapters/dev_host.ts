@@ -1,6 +1,7 @@
 // What `tricorn runserver` needs of the system, for all runtimes: see src/cli/dev_host.ts. Each part that is more than a
 // call has a file of its own.
 
+import { execFile } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as fs from "node:fs";
 import { isIP } from "node:net";
@@ -34,9 +35,17 @@ export const devHost: DevHost = {
     const { parseEnv } = util as { parseEnv?: (text: string) => Record<string, string> };
     return parseEnv?.(text) ?? {};
   },
+  checkSyntax,
   exists: (path) => fs.existsSync(path),
   certificate: (names) => keepCertificate(names),
 };
+
+function checkSyntax(path: string): Promise<string | null> {
+  if ("Deno" in globalThis || "Bun" in globalThis || !/\.[cm]?js$/.test(path)) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--check", path], (error, _, stderr) => resolve(error === null ? null : stderr));
+  });
+}
 
 function readSource(path: string): string | null {
   try {

@@ -69,6 +69,11 @@ export interface DevHost {
   portHolder(port: number): Promise<PortHolder | null>;
   /** The text of a file; null when it cannot be read, is no text file in UTF-8, or is larger than 2 MB. */
   readSource(path: string): string | null;
+  /**
+   * What Node says of the syntax of a `.js`, `.cjs` or `.mjs` file, as it begins a stack, with the place of the mistake; its
+   * import() does not tell that. Null when it finds nothing wrong, and on Deno and Bun, whose imports do tell.
+   */
+  checkSyntax(path: string): Promise<string | null>;
   /** The variables in the text of a `.env` file; none on Node before 20.12, which cannot read it. */
   parseEnv(text: string): Readonly<Record<string, string>>;
   /** Opens a file for the static files of a site: never one outside of `root`. */

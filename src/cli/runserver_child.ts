@@ -150,7 +150,7 @@ class Development {
       // A module that is not there at the start is a word that was mistyped; later, a file that is just being moved.
       const mistyped = error instanceof LoadError && error.stage === "boot" && error.cause === undefined;
       if (assignment.change === null && (mistyped || !(error instanceof LoadError))) throw error;
-      return this.#standIn(assignment, error);
+      return await this.#standIn(assignment, error);
     }
   }
 
@@ -218,16 +218,31 @@ class Development {
   }
 
   /** What is served while the code does not load. */
-  #standIn(assignment: Assignment, error: unknown): Application {
+  async #standIn(assignment: Assignment, error: unknown): Promise<Application> {
     this.#assignment = assignment;
     this.#failed = true;
     const pages = this.#pages();
     const { message, detail } = explain(error);
     const thrown = error instanceof Error ? error.cause : undefined;
+    if (thrown instanceof SyntaxError) await this.#locate(thrown);
     const text = thrown === undefined ? detail ?? "" : pages.text(thrown);
     this.#events.emit("notice", { level: "error", message: `${message}\n${text}`.trimEnd() });
     this.#say("Save a file, and it goes on.");
     return this.#wrap(pages.failedApplication(message, thrown), pages);
+  }
+
+  /** Gives a syntax error that does not say where it is the words of somebody who knows. */
+  async #locate(error: SyntaxError): Promise<void> {
+    // Where it is known, it is said before the first frame.
+    if (/^(?:\/|file:|[A-Za-z]:\\)/.test(error.stack ?? "")) return;
+    const { app, settingsModule, change } = this.#assignment;
+    const entry = this.#context.host.resolve(parseTarget(app ?? settingsModule ?? "").module);
+    for (const file of new Set([...change?.files ?? [], entry])) {
+      const text = await this.#dev.checkSyntax(file);
+      if (text === null || !text.includes(error.message)) continue;
+      error.stack = text;
+      return;
+    }
   }
 
   #pages(): DevPages {

@@ -94,6 +94,16 @@ onEachKind("runserver", (runtime) => {
     });
   });
 
+  test("a syntax error in JavaScript has its place, too", async () => {
+    const files = { "app.js": "export default () => new Response('one');\n", "package.json": '{"type":"module"}' };
+    await withDevServer(runtime, files, async (server, project) => {
+      project.save("app.js", "export default {\n  a: 1,,\n};\n");
+      const { text } = await server.answers("/", "could not be loaded");
+      expect(text).toContain("app.js:2:8");
+      expect(text).toMatch(/> +2 \| {3}a: 1,,/);
+    });
+  });
+
   test("code that ends the process, or never loads, is told of on a page, and what is saved next is taken up", async () => {
     await withDevServer(runtime, { "app.ts": application(0) }, async (server, project) => {
       project.save("app.ts", "process.exit(7);\n");
