@@ -6,6 +6,7 @@ import type { Launch } from "../arbiter/launch.ts";
 import { Master } from "../arbiter/master.ts";
 import { quote } from "../config/error.ts";
 import { type Batch, Changes } from "../dev/changes.ts";
+import type { Build } from "../dev/refresh.ts";
 import { EDITOR_NAMES, editorTemplate } from "../dev/pages/editor.ts";
 import { Ignored } from "../dev/ignored.ts";
 import { EventBus } from "../observe/events.ts";
@@ -65,7 +66,7 @@ class Reloader {
   readonly #context: Context;
   readonly #dev: DevHost;
   readonly #events: EventBus = new EventBus();
-  readonly #life: string = crypto.randomUUID().slice(0, 8);
+  #build: Build = { life: crypto.randomUUID().slice(0, 8), build: 0, styledFrom: 0 };
   #project: Project;
   /** What the next child is told. */
   assignment: Assignment;
@@ -90,7 +91,7 @@ class Reloader {
     this.#terminal = terminal;
     this.#context = context;
     this.#dev = dev;
-    this.assignment = this.#assign(null, null, 1);
+    this.assignment = this.#assign(null, null);
   }
 
   async run(): Promise<void> {
@@ -205,12 +206,13 @@ class Reloader {
           }; if the application writes it, put it into .gitignore`,
         ),
     });
-    const watch = await this.#dev.watch({
+    let watch: Watch | null = null;
+    watch = await this.#dev.watch({
       folders,
       files,
       ignored: (path, isFolder) => ignored.has(path, isFolder),
       onEvent: (path) => {
-        if (ignored.changed(path)) void watch.rescan();
+        if (ignored.changed(path)) void watch?.rescan();
         changes.add(path);
       },
       onProblem: (sentence) => this.#terminal.warn(sentence),
@@ -265,16 +267,18 @@ class Reloader {
     return () => clearTimeout(timer);
   }
 
-  #assign(change: Change | null, problem: string | null, first?: number): Assignment {
+  /** The next build. */
+  #assign(change: Change | null, problem: string | null): Assignment {
     const { flags } = this.#command;
     const { app, settingsModule, file } = this.#project;
-    const before = first === undefined ? this.assignment.build : { build: 0, styledFrom: 1 };
-    const build = before.build + 1;
+    const { life, build: last, styledFrom } = this.#build;
+    const build = last + 1;
+    this.#build = { life, build, styledFrom: change?.styles === true ? styledFrom : build };
     return {
       app,
       settingsModule,
       hooks: file,
-      build: { life: this.#life, build, styledFrom: change?.styles === true ? before.styledFrom : build },
+      build: this.#build,
       change,
       problem,
       options: {
