@@ -61,6 +61,8 @@ export class Changes {
   /** How many reloads have ended. */
   #reloads = 0;
   #loadingSince: number | null = null;
+  /** There was a batch while another one was being loaded: its turn comes next. */
+  #waiting = false;
   #readyAt: number | null = null;
   /** After which reloads in a row a path has changed; the last of them and how many. */
   readonly #streaks = new Map<string, { last: number; count: number; told: boolean }>();
@@ -84,13 +86,14 @@ export class Changes {
   }
 
   /**
-   * The reload that followed the last batch has ended, well or not. Without these calls no batch is taken for the
-   * application's own.
+   * A reload has ended, well or not. What changed while it was on its way is the next one's, which begins now. Without these
+   * calls no batch is taken for the application's own.
    */
   ready(): void {
     this.#reloads++;
-    this.#loadingSince = null;
     this.#readyAt = this.#clock.now();
+    this.#loadingSince = this.#waiting ? this.#readyAt : null;
+    this.#waiting = false;
   }
 
   /** Forgets what is gathered, and gathers no more. */
@@ -116,7 +119,8 @@ export class Changes {
       return;
     }
     this.#paths.clear();
-    this.#loadingSince ??= this.#clock.now();
+    if (this.#loadingSince === null) this.#loadingSince = this.#clock.now();
+    else this.#waiting = true;
     this.#onBatch({ paths, styles: paths.every((path) => /\.css$/i.test(path)), at });
   }
 

@@ -143,6 +143,24 @@ describe("what the application writes itself", () => {
     expect(batches.length).toBe(1 + ENDLESS);
   });
 
+  test("waits too when each writing falls into the reload that follows the one before", () => {
+    const { changes, batches, endless, clock } = gather();
+    changes.add("/p/app.ts");
+    clock.turn(100);
+    changes.ready();
+    clock.turn(5000);
+    changes.add("/p/app.ts");
+    for (let i = 0; i < ENDLESS; i++) {
+      // Told of just before the reload has ended, so that the next one begins with its end.
+      clock.turn(700);
+      changes.add("/p/log");
+      clock.turn(QUIET);
+      if (i < ENDLESS - 1) changes.ready();
+    }
+    expect(endless).toEqual([["/p/log"]]);
+    expect(batches.length).toBe(2 + ENDLESS - 1);
+  });
+
   test("counts again when it changes at another time", () => {
     const { changes, batches, clock } = gather();
     changes.add("/p/app.ts");
