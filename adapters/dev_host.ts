@@ -60,9 +60,9 @@ function readSource(path: string): string | null {
 
 /** Where a user's programs keep what can be made again (XDG Base Directory Specification). */
 function cacheFolder(): string {
-  const { XDG_CACHE_HOME: cache } = process.env;
-  // The specification: a relative path is to be ignored.
-  return join(cache !== undefined && isAbsolute(cache) ? cache : join(homedir(), ".cache"), "tricorn");
+  const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
+  // The specification: a relative path is to be ignored. Deno's homedir() wants --allow-sys, for this very variable.
+  return join(cache !== undefined && isAbsolute(cache) ? cache : join(home || homedir(), ".cache"), "tricorn");
 }
 
 /** The certificate of an earlier run, or a new one: see DevHost.certificate. */
