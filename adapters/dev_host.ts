@@ -29,6 +29,7 @@ export const devHost: DevHost = {
   keys: readKeys,
   openBrowser: (url) => openBrowser(url),
   portHolder,
+  outputFiles,
   readSource,
   openFileBelow,
   parseEnv(text) {
@@ -39,6 +40,17 @@ export const devHost: DevHost = {
   exists: (path) => fs.existsSync(path),
   certificate: (names) => keepCertificate(names),
 };
+
+function outputFiles(): readonly string[] {
+  return [1, 2].flatMap((fd) => {
+    try {
+      // A pipe or a terminal is no path that is watched, and does no harm.
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return [];
+    }
+  });
+}
 
 function checkSyntax(path: string): Promise<string | null> {
   if ("Deno" in globalThis || "Bun" in globalThis || !/\.[cm]?js$/.test(path)) return Promise.resolve(null);

@@ -67,6 +67,8 @@ export interface DevHost {
   openBrowser(url: string): Promise<string | null>;
   /** Who listens on a TCP port of this machine; null where the system does not tell (another user's, in a container). */
   portHolder(port: number): Promise<PortHolder | null>;
+  /** The files, by absolute paths, that standard output and standard error are, where the system tells (Linux). */
+  outputFiles(): readonly string[];
   /** The text of a file; null when it cannot be read, is no text file in UTF-8, or is larger than 2 MB. */
   readSource(path: string): string | null;
   /**

@@ -75,6 +75,7 @@ class Reloader {
   /** What has changed while a reload was on its way. */
   #waiting: Change | null = null;
   #reloading = false;
+  #changes: Changes | null = null;
   #ending = false;
 
   constructor(
@@ -196,9 +197,9 @@ class Reloader {
     const files = [...CONFIG_FILES, DOT_ENV].map((name) => `${host.startDirectory}/${name}`)
       .concat(this.#project.file?.path ?? [], extra.map((path) => host.resolve(path)));
     const ignored = new Ignored(folders, (path) => this.#dev.readSource(path), needed);
-    const changes = new Changes({
-      onBatch: ({ paths, styles, at }: Batch) =>
-        void this.#change({ files: paths, at, styles }).then(() => changes.ready()),
+    const outputs = this.#dev.outputFiles();
+    const changes = this.#changes = new Changes({
+      onBatch: ({ paths, styles, at }: Batch) => void this.#change({ files: paths, at, styles }),
       onEndless: (paths) =>
         this.#terminal.warn(
           `Changes with each reload: ${
@@ -213,7 +214,8 @@ class Reloader {
       ignored: (path, isFolder) => ignored.has(path, isFolder),
       onEvent: (path) => {
         if (ignored.changed(path)) void watch?.rescan();
-        changes.add(path);
+        // Else each line that is said would be a change.
+        if (!outputs.includes(path)) changes.add(path);
       },
       onProblem: (sentence) => this.#terminal.warn(sentence),
     });
@@ -241,6 +243,7 @@ class Reloader {
         this.assignment = this.#assign(next, `the new code could not be started: ${problem}`);
         await this.#master.reload();
       }
+      this.#changes?.ready();
       this.#supervisor.prepare();
     }
     this.#reloading = false;
