@@ -29,12 +29,12 @@ export const EXIT = {
   application: 4,
 } as const;
 
-/** The system checks of a site have found errors: `detail` is their report. The command exits with 1. */
+/** A site is not to be served: the system checks have found errors, and `detail` is their report. The command exits with 1. */
 export class CheckError extends Error {
   override readonly name = "CheckError";
-  readonly detail: string;
+  readonly detail: string | null;
 
-  constructor(message: string, detail: string) {
+  constructor(message: string, detail: string | null = null) {
     super(message);
     this.detail = detail;
   }

@@ -29,6 +29,9 @@ const HURRY = 1000;
 /** Milliseconds after which it is said that the code is still being loaded. */
 const SLOW = 3000;
 
+/** What the machine says of a child that could not start; of one that just ended, only it says something. */
+const SAID = /^Worker failed to boot: (?!it (?:ended|was killed) )/;
+
 /** Serves until a signal ends it. */
 export async function runserver(words: readonly string[], context: Context): Promise<void> {
   const { host, parent } = context;
@@ -113,8 +116,9 @@ class Reloader {
       onServing: serving,
     });
     this.#events.on("notice", ({ level, message }) => {
-      // What there is to say of a reload, and of the end, is said elsewhere.
-      if ((level === "error" || level === "critical") && !this.#reloading && !this.#ending) {
+      // What there is to say of a reload, of the end, and of a child that can say it, is said elsewhere.
+      const isSaid = this.#reloading || this.#ending || SAID.test(message);
+      if ((level === "error" || level === "critical") && !isSaid) {
         this.#terminal.warn(message);
       }
     });
@@ -164,10 +168,7 @@ class Reloader {
   }
 
   #obeyKeys(url: string, end: (graceful: boolean) => Promise<void>): void {
-    const open = async (): Promise<void> => {
-      const problem = await this.#dev.openBrowser(this.#terminal.reachable(url));
-      if (problem !== null) this.#terminal.warn(`Cannot open a browser: ${problem}`);
-    };
+    const open = (): Promise<void> => this.#terminal.open(url, this.#dev);
     const keys: Readonly<Record<string, () => void>> = {
       r: () => void this.#change({ files: [], at: Date.now(), styles: false }),
       o: () => void open(),

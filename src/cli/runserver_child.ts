@@ -1,6 +1,7 @@
 // The process of `tricorn runserver` that runs the application: loads it, checks it, and wraps it for development. Code that
 // cannot be loaded is no reason to end: a page that says why is served in its place, until the next change.
 
+import { quote } from "../config/error.ts";
 import { DevPages } from "../dev/debug_pages.ts";
 import { adoptHono } from "../dev/hono.ts";
 import { oneAtATime } from "../dev/one_at_a_time.ts";
@@ -9,18 +10,18 @@ import { type Build, liveRefresh, type Refresh } from "../dev/refresh.ts";
 import { logRequests } from "../dev/request_log.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
-import type { Settings as SiteSettings } from "../handler/settings.ts";
+import type { HandlerSettings, Settings as SiteSettings } from "../handler/settings.ts";
 import { settingsOf } from "../handler/site.ts";
 import { EventBus } from "../observe/events.ts";
-import { escapeLine } from "../observe/text.ts";
+import { describeError, escapeLine } from "../observe/text.ts";
 import { ListenError, type Parent, urlOf } from "../runtime/port.ts";
 import { Server } from "../server/server.ts";
 import { toApplication } from "./application.ts";
 import { type ConfigFile, loadHooks } from "./config_file.ts";
 import type { DevHost } from "./dev_host.ts";
-import { CheckError, explain } from "./failure.ts";
+import { CheckError, explain, failureText } from "./failure.ts";
 import { BindError, readListenOptions } from "./listen.ts";
-import { loadApplication, LoadError, parseTarget } from "./load.ts";
+import { loadApplication, LoadError, oneLine, parseTarget } from "./load.ts";
 import type { Command, Project } from "./project.ts";
 import type { Context } from "./run.ts";
 import { explainDevListenError, type Terminal } from "./runserver_terminal.ts";
@@ -61,8 +62,15 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
     },
     load: async ({ settings, extra, binds }) => {
       const assignment = extra as Assignment;
-      development.log(() => urlOf(binds[0]!, settings.certfile !== null), assignment);
-      return await development.loadOrExplain(assignment);
+      const silence = development.log(() => urlOf(binds[0]!, settings.certfile !== null), assignment);
+      try {
+        return await development.loadOrExplain(assignment);
+      } catch (error) {
+        // As each command says it, and once.
+        silence();
+        host.stderr(`tricorn: ${failureText(explain(error))}`);
+        throw error;
+      }
     },
     ready: () => development.sayReloaded(),
     draining: () => development.refresh?.close(),
@@ -72,7 +80,7 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
 
 /** `--noreload`: this process alone, with the code as it is now. */
 export async function serveOnce(
-  { bind }: Command,
+  { bind, flags }: Command,
   { settings, env }: Project,
   assignment: Assignment,
   terminal: Terminal,
@@ -110,6 +118,7 @@ export async function serveOnce(
         events.emit("fault", { error, message: "Uncaught error outside of a request", environ: null }),
     });
     terminal.banner(context, assignment, url, null);
+    if (flags.open) void terminal.open(url, dev);
   });
 }
 
@@ -129,8 +138,8 @@ class Development {
     this.#events = events;
   }
 
-  /** A line for each request from now on. `url` tells where the server is reached. */
-  log(url: () => string, { options: { colour } }: Assignment): void {
+  /** A line for each request from now on, until the returned function is called. `url` tells where the server is reached. */
+  log(url: () => string, { options: { colour } }: Assignment): () => void {
     const { host } = this.#context;
     const options = {
       colour,
@@ -138,7 +147,7 @@ class Development {
         return url();
       },
     };
-    logRequests(this.#events, { write: (text) => host.stderr(text) }, options);
+    return logRequests(this.#events, { write: (text) => host.stderr(text) }, options);
   }
 
   /** The application, or what stands in its place when it cannot be had. */
@@ -164,18 +173,21 @@ class Development {
     const pages = this.#pages();
     let application: Application;
     if (app === null) {
-      const [{ Handler }, { findSettings }] = await Promise.all([
-        import("../handler/handler.ts"),
-        import("./settings_module.ts"),
-      ]);
-      application = new Handler(await findSettings(settingsModule, "runserver: whose settings?", host)).application;
+      const { findSettings } = await import("./settings_module.ts");
+      const given = await findSettings(settingsModule, "runserver: whose settings?", host);
+      // First, since they say what a Handler would not be made of.
+      if (options.checks) await this.#check(given, assignment);
+      application = await makeSite(given, settingsModule);
     } else {
       const loaded = await loadApplication(app, this.#settings.factory, host);
       if (loaded.kind === "fetch") adoptHono(loaded.application, pages);
       application = toApplication(loaded, this.#settings.override_globals, runtime);
     }
     const site = settingsOf(application);
-    if (site !== null && options.checks) await this.#check(site, assignment);
+    if (site !== null && app !== null && options.checks) await this.#check(site, assignment);
+    if (site !== null && !site.DEBUG && site.ALLOWED_HOSTS.length === 0) {
+      throw new CheckError("with DEBUG false nobody is served while ALLOWED_HOSTS is []; set one of them");
+    }
     if (site !== null && options.static) application = await this.#withStaticFiles(application, site);
     return this.#wrap(application, pages);
   }
@@ -189,19 +201,20 @@ class Development {
   }
 
   /** The system checks of a site. @throws {CheckError} when they have found errors. */
-  async #check(settings: SiteSettings, { change }: Assignment): Promise<void> {
+  async #check(settings: HandlerSettings, { change }: Assignment): Promise<void> {
     const [{ runChecks, isSilenced }, { isSerious }, { report }] = await Promise.all([
       import("../handler/checks/registry.ts"),
       import("../handler/checks/messages.ts"),
       import("./check.ts"),
     ]);
-    const all = await runChecks(settings);
+    const all = await runChecks(settings).catch((error: unknown) => {
+      throw new LoadError(`a system check threw ${oneLine(error)}`, describeError(error), "application", {
+        cause: error,
+      });
+    });
     const messages = all.filter((message) => !isSilenced(message, settings));
     const text = report(messages, all.length - messages.length).trimEnd();
     if (messages.some(isSerious)) throw new CheckError("the system checks have found errors", text);
-    if (!settings.DEBUG && settings.ALLOWED_HOSTS.length === 0) {
-      throw new CheckError("with DEBUG false nobody is served while ALLOWED_HOSTS is []; set one of them", text);
-    }
     // What has been said once is not said again at each change.
     if (change === null || messages.length > 0) this.#say(text);
   }
@@ -228,7 +241,7 @@ class Development {
     const text = thrown === undefined ? detail ?? "" : pages.text(thrown);
     this.#events.emit("notice", { level: "error", message: `${message}\n${text}`.trimEnd() });
     this.#say("Save a file, and it goes on.");
-    return this.#wrap(pages.failedApplication(message, thrown), pages);
+    return this.#wrap(pages.failedApplication(message, thrown, error instanceof CheckError ? detail : null), pages);
   }
 
   /** Gives a syntax error that does not say where it is the words of somebody who knows. */
@@ -271,5 +284,16 @@ class Development {
 
   #say(text: string): void {
     this.#context.host.stderr(`${text}\n`);
+  }
+}
+
+/** The site of settings. @throws {LoadError} when they are none to make one of. */
+async function makeSite(settings: HandlerSettings, target: string | null): Promise<Application> {
+  const { Handler } = await import("../handler/handler.ts");
+  try {
+    return new Handler(settings).application;
+  } catch (error) {
+    const message = `cannot serve the site of ${quote(target ?? "")}: ${oneLine(error)}`;
+    throw new LoadError(message, describeError(error), "application", { cause: error });
   }
 }

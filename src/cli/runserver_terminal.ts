@@ -70,6 +70,12 @@ export class Terminal {
     if (this.#host.isTty) this.#host.stderr("\x1b[2J\x1b[3J\x1b[H");
   }
 
+  /** Opens a browser at `url`, or says why it cannot. */
+  async open(url: string, dev: DevHost): Promise<void> {
+    const problem = await dev.openBrowser(this.reachable(url));
+    if (problem !== null) this.warn(`Cannot open a browser: ${problem}`);
+  }
+
   paint(colour: keyof typeof COLOURS, text: string): string {
     return this.colour ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
   }

@@ -65,11 +65,11 @@ export class DevPages implements DebugPages {
 
   /**
    * The page of code that does not load. `message` is what the terminal says, one line; `error` what was thrown, undefined
-   * where it is no error of the code.
+   * where it is no error of the code; `report` what else there is to say, in lines.
    */
-  loadFailurePage(message: string, error?: unknown): Page {
+  loadFailurePage(message: string, error?: unknown, report: string | null = null): Page {
     const failure = error === undefined ? null : describeFailure(error, this.#options.readSource);
-    return loadFailurePage({ message, failure }, this.#options);
+    return loadFailurePage({ message, failure, report }, this.#options);
   }
 
   /** Tells the log of an error that was answered within the application, as {@link wrap} does of those it answers. */
@@ -93,8 +93,8 @@ export class DevPages implements DebugPages {
   welcome: DebugPages["welcome"] = (environ) => renderPage(environ.HTTP_ACCEPT, 200, this.welcomePage("handler"));
 
   /** The application in the place of one that does not load: it answers 500 to whatever is asked. */
-  failedApplication(message: string, error?: unknown): Application {
-    const page = this.loadFailurePage(message, error);
+  failedApplication(message: string, error?: unknown, report: string | null = null): Application {
+    const page = this.loadFailurePage(message, error, report);
     return (environ, startResponse) => respondWithPage(environ, startResponse, 500, page);
   }
 

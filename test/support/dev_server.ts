@@ -38,6 +38,10 @@ export class Project {
 export interface DevServerOptions {
   readonly words?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What stands before the program, which must become it. */
+  readonly before?: readonly string[];
+  /** Where it is started, as a shell that went there says it. Default: the project's folder. */
+  readonly folder?: string;
 }
 
 export interface Answer {
@@ -53,14 +57,19 @@ export class DevServer {
   readonly pid: number;
   readonly #child: ChildProcess;
 
-  constructor(runtime: TestRuntime, project: Project, { words = ["0"], env = {} }: DevServerOptions = {}) {
-    const before = runtime.words(PERMISSIONS).map((word) => word.replace(/^\.\//, ROOT));
-    const child = spawn(runtime.program, [...before, join(ROOT, "adapters/bin.ts"), "runserver", ...words], {
-      cwd: project.folder,
+  constructor(
+    runtime: TestRuntime,
+    project: Project,
+    { words = ["0"], env = {}, before = [], folder = project.folder }: DevServerOptions = {},
+  ) {
+    const own = runtime.words(PERMISSIONS).map((word) => word.replace(/^\.\//, ROOT));
+    const program = [...before, runtime.program, ...own, join(ROOT, "adapters/bin.ts"), "runserver", ...words];
+    const child = spawn(program[0]!, program.slice(1), {
+      cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       // A group of its own, as a terminal gives one to each command.
       detached: true,
-      env: { ...process.env, PWD: project.folder, NO_COLOR: "", PORT: "", ...env },
+      env: { ...process.env, PWD: folder, NO_COLOR: "", PORT: "", ...env },
     });
     this.#child = child;
     this.pid = child.pid ?? 0;
@@ -169,14 +178,14 @@ export async function failedStart(
   runtime: TestRuntime,
   files: Readonly<Record<string, string>>,
   options: DevServerOptions = {},
-): Promise<{ readonly code: number | string; readonly stderr: string }> {
+): Promise<{ readonly code: number | string; readonly stdout: string; readonly stderr: string }> {
   const project = new Project(files);
   const server = new DevServer(runtime, project, options);
   try {
     const code = await server.exited();
     // What was written last may still be in the pipe.
     await sleep(50);
-    return { code, stderr: server.stderr };
+    return { code, stdout: server.stdout, stderr: server.stderr };
   } finally {
     await server.stop();
     project.remove();

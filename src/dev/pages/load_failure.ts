@@ -12,19 +12,25 @@ export interface LoadFailureDetails {
   readonly message: string;
   /** What was thrown; null where it is no error of the code, for example an export that is not there. */
   readonly failure: Failure | null;
+  /** What else there is to say, in lines: the report of the system checks. Null: nothing. */
+  readonly report: string | null;
 }
 
 const GOES_ON = "Save a file and this page goes on by itself, as soon as the code loads.";
 
 /** The page of a failure to load. */
-export function loadFailurePage({ message, failure }: LoadFailureDetails, context: PageContext): Page {
+export function loadFailurePage({ message, failure, report }: LoadFailureDetails, context: PageContext): Page {
   const detail = failure === null ? "" : `\n\n${failureText(failure, context)}`;
-  const text = `The code could not be loaded.\n\n${message}${detail}\n\n${GOES_ON}\n${context.versions.join(", ")}\n`;
+  const reported = report === null ? "" : `\n\n${report}`;
+  const text = `The code could not be loaded.\n\n${message}${detail}${reported}\n\n${GOES_ON}\n${
+    context.versions.join(", ")
+  }\n`;
   return {
     text: () => text,
     json: () => ({
       detail: message,
       ...(failure === null ? {} : { error: failureJson(failure) }),
+      ...(report === null ? {} : { report }),
       versions: context.versions,
     }),
     html: (nonce) =>
@@ -34,7 +40,8 @@ export function loadFailurePage({ message, failure }: LoadFailureDetails, contex
 ${failure === null ? markup`<h1>${message}</h1>` : heading(failure)}
 <p>${GOES_ON}</p>
 <div class="actions">${copyButton}${failure === null ? null : editLink(culprit(failure), context, "button")}</div>`,
-        main: markup`${
+        main: markup`${report === null ? null : markup`<div class="card"><pre class="text">${report}</pre></div>`}
+${
           failure === null ? null : markup`<h2>Where</h2>
 ${frameList(failure, context) ?? markup`<p>The runtime does not say where.</p>`}
 ${causes(failure, context)}
