@@ -2,18 +2,19 @@
 // nothing wrong with it; and the table of settings is the settings'.
 
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resolveSettings } from "../../src/handler/settings.ts";
 import { onEachKind, ROOT, type TestRuntime } from "../support/runtimes.ts";
+import { blocksOf, environment, fileOf, linkPackages, typeCheck, writeFiles } from "./support.ts";
 
 const TEXT = readFileSync(join(ROOT, "docs/handler.md"), "utf8");
 
 /** Each begins with its file's name. */
-const FILES = [...TEXT.matchAll(/^```ts\n(\/\/ (\S+\.ts)\n.*?)^```$/gms)].map(([, text, name]) => ({ name, text }));
+const FILES = blocksOf(TEXT).filter(({ language }) => language === "ts");
 
 const PROJECT = mkdtempSync(join(tmpdir(), "tricorn-handler-"));
 const STRIP_TYPES = "./node_modules/tricorn/adapters/strip_types.js";
@@ -24,10 +25,8 @@ interface Ended {
 }
 
 function run(program: string, ...words: string[]): Promise<Ended> {
-  const path = [join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
   return new Promise((resolve) => {
-    const options = { cwd: PROJECT, env: { ...process.env, PATH: path, NO_COLOR: "1" } };
-    execFile(program, words, options, (error, stdout, stderr) => {
+    execFile(program, words, { cwd: PROJECT, env: environment(program) }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code ?? error.signal ?? null, output: stdout + stderr });
     });
   });
@@ -46,37 +45,16 @@ function testWords(runtime: TestRuntime): readonly string[] {
 
 beforeAll(() => {
   writeFileSync(join(PROJECT, "package.json"), '{ "type": "module" }\n');
-  mkdirSync(join(PROJECT, "node_modules"));
   // What `npm install` of the neighbouring clone, and of what else the project uses, leaves there.
-  for (const name of ["hono", "@types", "bun-types"]) {
-    symlinkSync(join(ROOT, "node_modules", name), join(PROJECT, "node_modules", name));
-  }
+  linkPackages(PROJECT, ["hono", "@types", "bun-types"]);
   symlinkSync(ROOT, join(PROJECT, "node_modules/tricorn"));
-  for (const { name, text } of FILES) writeFileSync(join(PROJECT, name!), text!);
+  writeFiles(PROJECT, FILES);
 });
 
 afterAll(() => rmSync(PROJECT, { recursive: true, force: true }));
 
-test("each TypeScript block is a file of the project", () => {
-  expect(FILES.length).toBe([...TEXT.matchAll(/^```ts$/gm)].length);
-});
-
 test("it compiles, as a user's compiler sees it", async () => {
-  const compilerOptions = {
-    target: "ES2023",
-    module: "NodeNext",
-    lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
-    types: ["node", "deno", "bun-types"],
-    strict: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-  };
-  writeFileSync(
-    join(PROJECT, "tsconfig.json"),
-    JSON.stringify({ compilerOptions, files: FILES.map(({ name }) => name) }),
-  );
-  expect(await run("tsc", "-p", ".")).toEqual({ code: 0, output: "" });
+  expect(await typeCheck(PROJECT, FILES.map((block) => fileOf(block)[0]))).toBe("");
 });
 
 onEachKind("its test passes", (runtime) => {
@@ -84,7 +62,7 @@ onEachKind("its test passes", (runtime) => {
     const { code, output } = await run(runtime.program, ...testWords(runtime));
     expect(code, output).toBe(0);
     // So many tests as there are in it.
-    const count = [...FILES.at(-1)!.text!.matchAll(/^test\(/gm)].length;
+    const count = [...FILES.at(-1)!.text.matchAll(/^test\(/gm)].length;
     expect(output).toMatch(new RegExp(`\\b${count} pass(?:ed)?\\b|\\bpass ${count}\\b`));
   });
 });

