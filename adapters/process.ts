@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type CommandHost, ModuleError } from "../src/cli/host.ts";
+import { type CertificateProblem, type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
 import { availableCores } from "./cores.ts";
 import { startDirectory } from "./program.ts";
@@ -38,6 +38,7 @@ export const processHost: CommandHost = {
   readText: (file) => fs.readFileSync(path.resolve(process.cwd(), file), "utf8"),
   importModule,
   importFresh,
+  certificateProblem,
   isFile: (file) => canRead(file) ? isFile(file) : null,
   onSignal(signal, listener) {
     try {
@@ -159,6 +160,30 @@ async function importFresh(file: string): Promise<Record<string, unknown>> {
   // Bun keeps what a URL gave, whatever its query, and what a path gave, by its query.
   const name = "Bun" in globalThis ? file : pathToFileURL(file).href;
   return await import(`${name}?tricorn=${++freshImports}`);
+}
+
+function certificateProblem(certificate: string, key: string): CertificateProblem | null {
+  // Loaded where there is a certificate: it takes a while on Deno.
+  const crypto = createRequire(import.meta.url)("node:crypto") as typeof import("node:crypto");
+  const parse = <T>(action: () => T): T | string => {
+    try {
+      return action();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const leaf = parse(() => new crypto.X509Certificate(certificate));
+  if (typeof leaf === "string") {
+    return { setting: "certfile", problem: `has no certificate that can be read: ${leaf}` };
+  }
+  // With a passphrase, even an empty one, OpenSSL does not ask the terminal for it.
+  const own = parse(() => crypto.createPrivateKey({ key, passphrase: "" }));
+  if (typeof own === "string") {
+    const reason = key.includes("ENCRYPTED") ? "it is encrypted; write it without a passphrase" : own;
+    return { setting: "keyfile", problem: `has no private key that can be read: ${reason}` };
+  }
+  if (leaf.checkPrivateKey(own)) return null;
+  return { setting: "keyfile", problem: "is not the key of the certificate in certfile" };
 }
 
 /** Registers the type stripper on a Node without one, for all that follows. */

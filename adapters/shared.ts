@@ -111,7 +111,7 @@ export function unwrapShared(shared: SharedHandle): SharedInside {
  */
 export function checkReusePort(bind: Bind): void {
   const refuse = (reason: string): never => {
-    throw new ListenError("EOTHER", bind, reason);
+    throw new ListenError("ENOTSUP", bind, reason);
   };
   if (bind.kind !== "tcp") refuse("reuse_port is for TCP addresses");
   if (process.platform !== "linux") refuse("reuse_port shares the load on Linux only");

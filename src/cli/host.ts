@@ -20,10 +20,19 @@ export interface CommandHost extends Host {
   readonly stdoutIsTty: boolean;
   /** For the control socket. */
   readonly sockets: LocalSockets;
+  /** What is wrong with a server's certificate and its private key, both in PEM; null when nothing is. */
+  certificateProblem(certificate: string, key: string): CertificateProblem | null;
   /** Whether `path` is a file; null where Deno may not look. */
   isFile(path: string): boolean | null;
   /** Imports the file at the absolute `path` as it is now, whatever it was when it was imported before. */
   importFresh(path: string): Promise<Record<string, unknown>>;
+}
+
+export interface CertificateProblem {
+  /** The setting whose file is to blame. */
+  readonly setting: "certfile" | "keyfile";
+  /** What the file is or has, to follow its name: "has no certificate that can be read: ...". */
+  readonly problem: string;
 }
 
 /** A module that could not be imported for a reason outside itself. What it throws, `importModule` passes on as it is. */

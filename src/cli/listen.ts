@@ -14,7 +14,7 @@ export class BindError extends Error {
 /**
  * The queue's length and the certificates, read from their files.
  *
- * @throws {ConfigError} when one cannot be read.
+ * @throws {ConfigError} when one cannot be read, or they do not belong together.
  */
 export function readListenOptions(settings: Settings, host: CommandHost): ListenOptions {
   const { backlog, certfile, keyfile, ca_certs, cert_reqs } = settings;
@@ -26,11 +26,18 @@ export function readListenOptions(settings: Settings, host: CommandHost): Listen
     }
     return text;
   };
+  const cert = read("certfile", certfile);
+  const key = read("keyfile", keyfile);
+  // Node and Bun would say so when they listen, node:tls on Deno to each client in the handshake.
+  const wrong = host.certificateProblem(cert, key);
+  if (wrong !== null) {
+    throw new ConfigError(`${wrong.setting}: ${quote(settings[wrong.setting] ?? "")} ${wrong.problem}`);
+  }
   return {
     backlog,
     tls: {
-      cert: read("certfile", certfile),
-      key: read("keyfile", keyfile),
+      cert,
+      key,
       ...(ca_certs === null ? {} : { ca: read("ca_certs", ca_certs) }),
       requestClientCert: cert_reqs === 2,
     },
@@ -43,6 +50,7 @@ export function explainListenError({ bind, fault, message }: ListenError): strin
 }
 
 function remedy(bind: Bind, fault: ListenFault): string {
+  if (fault === "ENOTSUP") return "leave reuse_port (--reuse-port) out";
   if (bind.kind === "fd") return "--bind fd://N needs the number of a listening socket that was inherited";
   if (bind.kind === "unix") {
     if (fault === "EADDRINUSE") return "remove what is there, or choose another path with --bind";

@@ -108,8 +108,8 @@ export interface Runtime {
   every(milliseconds: number, callback: () => void): () => void;
 }
 
-/** Why an address cannot be listened on, in the system's terms. */
-export type ListenFault = "EADDRINUSE" | "EACCES" | "EADDRNOTAVAIL" | "ENOTFOUND" | "EOTHER";
+/** Why an address cannot be listened on, in the system's terms. `ENOTSUP`: not with SO_REUSEPORT. */
+export type ListenFault = "EADDRINUSE" | "EACCES" | "EADDRNOTAVAIL" | "ENOTFOUND" | "ENOTSUP" | "EOTHER";
 
 /** An address could not be listened on. */
 export class ListenError extends Error {

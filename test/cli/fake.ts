@@ -1,5 +1,5 @@
 // A process and a runtime that only record what is asked of them.
-import type { CommandHost } from "../../src/cli/host.ts";
+import type { CertificateProblem, CommandHost } from "../../src/cli/host.ts";
 import type { ProcessControl } from "../../src/cli/process_control.ts";
 import type { Context } from "../../src/cli/run.ts";
 import {
@@ -65,6 +65,10 @@ export class FakeHost implements CommandHost {
   importModule(specifier: string): Promise<Record<string, unknown>> {
     const module = this.modules.get(specifier);
     return module === undefined ? Promise.reject(new Error("absent")) : Promise.resolve(module);
+  }
+  certificateProblem(certificate: string, key: string): CertificateProblem | null {
+    if (certificate.includes("broken")) return { setting: "certfile", problem: "has no certificate" };
+    return key.includes("other") ? { setting: "keyfile", problem: "is not the key" } : null;
   }
   isFile(path: string): boolean | null {
     return this.files.has(path) || this.modules.has(path);

@@ -1,11 +1,12 @@
 // The command as a real process, on each runtime: exit codes, signals, log files.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { makeCertificate } from "../../src/dev/certificate.ts";
 import { onEachRuntime, ROOT, type TestRuntime } from "../support/runtimes.ts";
 import { ServerProcess } from "../support/server.ts";
 import { eventually, sleep } from "../support/wait.ts";
@@ -62,6 +63,36 @@ onEachRuntime("tricorn", (runtime) => {
       stdout: expect.stringMatching(`^tricorn .* \\(${runtime.kind} .*\\)\n$`),
       stderr: "",
     });
+  });
+
+  test("a certificate that cannot serve is told before anything listens", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "tricorn-"));
+    const [one, two] = await Promise.all([1, 2].map(() => makeCertificate([], new Date())));
+    const empty = "-----BEGIN X-----\nAAAA\n-----END X-----\n";
+    const files = {
+      cert: one!.certificate,
+      key: one!.key,
+      otherKey: two!.key,
+      noCert: empty.replaceAll("X", "CERTIFICATE"),
+      noKey: empty.replaceAll("X", "PRIVATE KEY"),
+      encrypted: empty.replaceAll("X", "ENCRYPTED PRIVATE KEY"),
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+    const check = (cert: string, key: string): Promise<Ended> => {
+      const flags = ["--certfile", join(directory, cert), "--keyfile", join(directory, key)];
+      return command(runtime, "serve", FAULTS, ...flags, "--check-config");
+    };
+    expect(await check("cert", "key")).toEqual({ code: 0, stdout: "", stderr: "" });
+    const cases: [string, string, RegExp][] = [
+      ["cert", "otherKey", /^tricorn: keyfile: ".*\/otherKey" is not the key of the certificate in certfile\n$/],
+      ["noCert", "key", /^tricorn: certfile: ".*\/noCert" has no certificate that can be read: .*\n$/],
+      ["cert", "noKey", /^tricorn: keyfile: ".*\/noKey" has no private key that can be read: .*\n$/],
+      ["cert", "encrypted", /^tricorn: keyfile: ".*" has .* read: it is encrypted; write it without a passphrase\n$/],
+    ];
+    for (const [cert, key, message] of cases) {
+      expect(await check(cert, key)).toEqual({ code: 2, stdout: "", stderr: expect.stringMatching(message) });
+    }
+    rmSync(directory, { recursive: true });
   });
 
   test("PORT in the environment opens the port to all", async () => {

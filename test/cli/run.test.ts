@@ -79,11 +79,16 @@ describe("run", () => {
         ca: "-----BEGIN CERTIFICATE-----",
         requestClientCert: true,
       },
+      onPlaintext: expect.any(Function),
     });
     await expect(start({ certfile: "absent", keyfile: "k.pem" })).rejects.toThrow(
       /^certfile: cannot read "absent": ENOENT/,
     );
     await expect(start({ certfile: "c.pem", keyfile: "text" })).rejects.toThrow(/^keyfile: "text" is not in PEM/);
+    host.files.set("other.pem", "-----BEGIN PRIVATE KEY----- other");
+    await expect(start({ certfile: "c.pem", keyfile: "other.pem" })).rejects.toThrow(
+      /^keyfile: "other\.pem" is not the key$/,
+    );
   });
 
   test.each<[ListenFault, string, RegExp]>([
@@ -99,6 +104,7 @@ describe("run", () => {
     ["EADDRINUSE", "unix:/run/a", /remove what is there/],
     ["EACCES", "unix:/run/a", /choose a directory that can be written/],
     ["EOTHER", "unix:/run/a", /choose another path/],
+    ["ENOTSUP", "127.0.0.1:80", /: the reason; leave reuse_port \(--reuse-port\) out$/],
     ["EOTHER", "fd://3", /needs the number of a listening socket/],
   ])("%s of %s has its remedy, and leaves nothing open", async (fault, bind, message) => {
     runtime.faults.set(bind, fault);
