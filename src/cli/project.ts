@@ -83,6 +83,7 @@ const KEPT: readonly SettingName[] = [
   "override_globals",
   "chdir",
   "raw_env",
+  "reload_extra_files",
   "header_map",
   "forwarded_allow_ips",
   "forwarded_host",

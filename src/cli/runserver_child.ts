@@ -54,8 +54,17 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
   const { host } = context;
   const dev = await context.dev();
   let development!: Development;
+  /** What is wrong in the configuration file. */
+  let mistake: unknown = null;
   const running = await work(parent, context, {
-    loadHooks: ({ extra }) => loadHooks((extra as Assignment).hooks, host),
+    loadHooks: async ({ extra }) => {
+      try {
+        return await loadHooks((extra as Assignment).hooks, host);
+      } catch (error) {
+        mistake = error;
+        return {};
+      }
+    },
     openLogs: (settings, events) => {
       development = new Development(context, dev, settings, events);
       return { reopen: () => {}, close: () => {} };
@@ -64,7 +73,7 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
       const assignment = extra as Assignment;
       const silence = development.log(() => urlOf(binds[0]!, settings.certfile !== null), assignment);
       try {
-        return await development.loadOrExplain(assignment);
+        return await development.loadOrExplain(assignment, mistake);
       } catch (error) {
         // As each command says it, and once.
         silence();
@@ -151,8 +160,9 @@ class Development {
   }
 
   /** The application, or what stands in its place when it cannot be had. */
-  async loadOrExplain(assignment: Assignment): Promise<Application> {
+  async loadOrExplain(assignment: Assignment, mistake: unknown): Promise<Application> {
     try {
+      if (mistake !== null) throw mistake;
       if (assignment.problem !== null) throw new LoadError(assignment.problem);
       return await this.load(assignment);
     } catch (error) {
@@ -241,7 +251,7 @@ class Development {
     const text = thrown === undefined ? detail ?? "" : pages.text(thrown);
     this.#events.emit("notice", { level: "error", message: `${message}\n${text}`.trimEnd() });
     this.#say("Save a file, and it goes on.");
-    return this.#wrap(pages.failedApplication(message, thrown, error instanceof CheckError ? detail : null), pages);
+    return this.#wrap(pages.failedApplication(message, thrown, thrown === undefined ? detail : null), pages);
   }
 
   /** Gives a syntax error that does not say where it is the words of somebody who knows. */
