@@ -37,14 +37,21 @@ export interface WorkerOptions {
   draining(): void;
 }
 
-/** Milliseconds between two heartbeats. */
+/** Milliseconds between two heartbeats, at most. */
 const HEARTBEAT = 1000;
+/** Heartbeats within `timeout`, at least: with one or two, a loop that is only busy would pass for stuck. */
+const BEATS = 4;
 /** Milliseconds between two looks at how late the event loop is. */
 const LAG_STEP = 100;
 /** Seconds that a worker without a master has for its requests, where graceful_timeout is no limit. */
 const ORPHAN = 30;
 /** Requests in flight that a heartbeat names. */
 const OLDEST = 10;
+
+/** Milliseconds between two heartbeats under `timeout`, which is in seconds; 0: there is none. */
+export function heartbeatInterval(timeout: number): number {
+  return timeout === 0 ? HEARTBEAT : Math.min(HEARTBEAT, timeout * 1000 / BEATS);
+}
 
 /** Waits until the master says with what to start. */
 export function awaitBoot(parent: Parent): Promise<Boot> {
@@ -98,7 +105,7 @@ export class Worker {
       // Nobody is left to end what does not end, and graceful_timeout may be no limit.
       setTimeout(() => this.quit(1), ((this.#settings.graceful_timeout || ORPHAN) + 1) * 1000);
     });
-    runtime.every(HEARTBEAT, () => this.#beat());
+    runtime.every(heartbeatInterval(this.#settings.timeout), () => this.#beat());
     // How late a short timer is says how long the loop was busy with other things.
     let expected = performance.now() + LAG_STEP;
     runtime.every(LAG_STEP, () => {
