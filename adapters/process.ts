@@ -172,17 +172,20 @@ function certificateProblem(certificate: string, key: string): CertificateProble
       return (error as Error).message;
     }
   };
-  const leaf = parse(() => new crypto.X509Certificate(certificate));
+  // One file may have both. Deno's readers want what they read to come first, and alone.
+  const [first = certificate] = /-----BEGIN (CERTIFICATE)-----[^]*?-----END \1-----/.exec(certificate) ?? [];
+  const [own = key] = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^]*?-----END \1-----/.exec(key) ?? [];
+  const leaf = parse(() => new crypto.X509Certificate(first));
   if (typeof leaf === "string") {
     return { setting: "certfile", problem: `has no certificate that can be read: ${leaf}` };
   }
   // With a passphrase, even an empty one, OpenSSL does not ask the terminal for it.
-  const own = parse(() => crypto.createPrivateKey({ key, passphrase: "" }));
-  if (typeof own === "string") {
-    const reason = key.includes("ENCRYPTED") ? "it is encrypted; write it without a passphrase" : own;
+  const secret = parse(() => crypto.createPrivateKey({ key: own, passphrase: "" }));
+  if (typeof secret === "string") {
+    const reason = key.includes("ENCRYPTED") ? "it is encrypted; write it without a passphrase" : secret;
     return { setting: "keyfile", problem: `has no private key that can be read: ${reason}` };
   }
-  if (leaf.checkPrivateKey(own)) return null;
+  if (leaf.checkPrivateKey(secret)) return null;
   return { setting: "keyfile", problem: "is not the key of the certificate in certfile" };
 }
 

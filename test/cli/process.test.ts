@@ -72,6 +72,7 @@ onEachRuntime("tricorn", (runtime) => {
     const files = {
       cert: one!.certificate,
       key: one!.key,
+      both: one!.key + one!.certificate,
       otherKey: two!.key,
       noCert: empty.replaceAll("X", "CERTIFICATE"),
       noKey: empty.replaceAll("X", "PRIVATE KEY"),
@@ -83,6 +84,7 @@ onEachRuntime("tricorn", (runtime) => {
       return command(runtime, "serve", FAULTS, ...flags, "--check-config");
     };
     expect(await check("cert", "key")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await check("both", "both")).toEqual({ code: 0, stdout: "", stderr: "" });
     const cases: [string, string, RegExp][] = [
       ["cert", "otherKey", /^tricorn: keyfile: ".*\/otherKey" is not the key of the certificate in certfile\n$/],
       ["noCert", "key", /^tricorn: certfile: ".*\/noCert" has no certificate that can be read: .*\n$/],
