@@ -23,18 +23,20 @@ export const urlpatterns = [
 
 /** The page of an empty project. */
 export function welcomePage({ kind, file }: WelcomeDetails, context: PageContext): Page {
-  const where = file === null
-    ? (kind === "handler" ? "ROOT_URLCONF" : "your application")
-    : shorten(file, context.root);
+  const name = file === null ? "your application" : shorten(file, context.root);
   const url = file === null ? null : editorUrl(context.editor, { file, line: null, column: null });
-  const link = url === null ? markup`<code>${where}</code>` : markup`<a href="${url}"><code>${where}</code></a>`;
-  const text = `It works. The project has no routes yet.\n\n1. Add a route in ${where}:\n\n${
+  const code = file === null ? name : markup`<code>${name}</code>`;
+  const link = url === null ? code : markup`<a href="${url}">${code}</a>`;
+  // A site's routes are mostly in another file than what names them.
+  const before = kind === "handler" ? "to the ROOT_URLCONF of " : "in ";
+  const where = `${before}${name}`;
+  const text = `It works. The project has no routes yet.\n\n1. Add a route ${where}:\n\n${
     CODE[kind].replace(/^(?=.)/gm, "    ")
   }\n\n2. Save. The server takes the new code up by itself, and this page with it.\n\n${context.versions.join(", ")}\n`;
   return {
     text: () => text,
     json: () => ({
-      detail: `It works. The project has no routes yet: add one in ${where}.`,
+      detail: `It works. The project has no routes yet: add one ${where}.`,
       versions: context.versions,
     }),
     html: (nonce) =>
@@ -45,7 +47,7 @@ export function welcomePage({ kind, file }: WelcomeDetails, context: PageContext
         main: markup`
           <h2>Next</h2>
           <ol class="steps">
-            <li>Add a route in ${link}:<pre tabindex="0" role="region" aria-label="Example"><code>${
+            <li>Add a route ${before}${link}:<pre tabindex="0" role="region" aria-label="Example"><code>${
           CODE[
             kind
           ]
