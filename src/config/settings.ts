@@ -622,7 +622,8 @@ const TABLE = {
     default: [],
     flags: ["--reload-extra-file"],
     meta: "PATH",
-    doc: `A file that \`tricorn runserver\` watches beside the project's own; may be given more than once. \`serve\` watches
+    doc:
+      `A file that \`tricorn runserver\` watches beside the project's own; may be given more than once. \`serve\` watches
       none: see \`touch_reload\`.`,
   },
   factory: {
@@ -795,8 +796,8 @@ type Widened<S> = S extends { readonly type: "integer" | "seconds" | "octal" } ?
 type Value<K extends SettingName, S = (typeof TABLE)[K]> = K extends keyof Hooks ? Hooks[K] | null
   : S extends { readonly default: null } ? Widened<S> | null
   : Widened<S>;
-type Given<K extends SettingName, S = (typeof TABLE)[K]> = S extends { readonly type: "binds" | "networks" | "pairs" | "paths" }
-  ? string | readonly string[]
+type Given<K extends SettingName, S = (typeof TABLE)[K]> = S extends
+  { readonly type: "binds" | "networks" | "pairs" | "paths" } ? string | readonly string[]
   : S extends { readonly type: "octal" } ? string | Value<K>
   : Value<K>;
 
