@@ -189,9 +189,19 @@ export class Served {
     if (this.ended === null) killGroup(this.child);
   }
 
-  /** Resolves with how it ended. */
+  /** SIGTERM to the command. Resolves with how it ended. */
   async stop(): Promise<number | string> {
     this.child.kill("SIGTERM");
+    return await this.#ending();
+  }
+
+  /** Ctrl-C: SIGINT to all that it started, as a terminal has it. Resolves with how it ended. */
+  async interrupt(): Promise<number | string> {
+    process.kill(-this.child.pid!, "SIGINT");
+    return await this.#ending();
+  }
+
+  async #ending(): Promise<number | string> {
     await eventually(() => this.ended !== null, () => `it still runs:\n${this.stderr}`);
     return this.ended!;
   }
