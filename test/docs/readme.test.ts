@@ -241,6 +241,7 @@ const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
   "node --import ./node_modules/tricorn/adapters/strip_types.js --test hello.test.ts": eachEnds((output) =>
     expect(output).toMatch(/\b1 pass(?:ed)?\b|\bpass 1\b/)
   ),
+  "npm run dev:node -- examples/hono.ts": eachServes(saysHello),
   "npm run serve:node -- examples/hono.ts --workers 2": eachServes(async (served, command) => {
     await saysHello(served, command);
     expect(served.stderr).toMatch(/Worker \d+ \(pid:\d+\) is ready/);
@@ -458,7 +459,9 @@ describe("README.md", () => {
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
     "docs/handler.md",
+    "docs/new-project.md",
     "docs/production.md",
+    "docs/runserver.md",
   ])(
     "%s links to what is there",
     (name) => {
