@@ -152,6 +152,7 @@ class Reloader {
     });
     const watching = this.#watch();
     const slow = this.#sayWhenSlow();
+    const keys = this.#obeyKeys(end);
     master.start();
     // The child has said why, where there is something to say.
     void finished.then(() => this.#ending ? undefined : host.exit(exitCode));
@@ -162,23 +163,27 @@ class Reloader {
     this.#supervisor.prepare();
     const url = master.urls[0]!;
     this.#terminal.banner(this.#context, this.#project, url, watch);
-    this.#obeyKeys(url, end);
+    keys(url);
+    if (this.#command.flags.open) void this.#terminal.open(url, this.#dev);
     await finished;
     watch.close();
   }
 
-  #obeyKeys(url: string, end: (graceful: boolean) => Promise<void>): void {
-    const open = (): Promise<void> => this.#terminal.open(url, this.#dev);
-    const keys: Readonly<Record<string, () => void>> = {
-      r: () => void this.#change({ files: [], at: Date.now(), styles: false }),
-      o: () => void open(),
-      c: () => this.#terminal.clear(),
-      q: () => void end(true).then(() => this.#context.host.exit(0)),
-    };
+  /**
+   * Only q until the returned function is called with where it serves. Before the first child is started: each that runs on
+   * Bun leaves the terminal, when it ends, as it was when it began.
+   */
+  #obeyKeys(end: (graceful: boolean) => Promise<void>): (url: string) => void {
+    const keys: Record<string, () => void> = { q: () => void end(true).then(() => this.#context.host.exit(0)) };
     const off = this.#dev.keys((key) => keys[key.toLowerCase()]?.());
     void this.#master.finished.then(() => off?.());
-    if (off !== null) this.#terminal.say("Keys: r reload, o open in a browser, c clear, q quit");
-    if (this.#command.flags.open) void open();
+    return (url) => {
+      if (off === null) return;
+      keys.r = () => void this.#change({ files: [], at: Date.now(), styles: false });
+      keys.o = () => void this.#terminal.open(url, this.#dev);
+      keys.c = () => this.#terminal.clear();
+      this.#terminal.say("Keys: r reload, o open in a browser, c clear, q quit");
+    };
   }
 
   async #watch(): Promise<Watch> {

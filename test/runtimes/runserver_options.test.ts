@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DevServerOptions, failedStart, withDevServer } from "../support/dev_server.ts";
+import { type DevServerOptions, failedStart, freePort, withDevServer } from "../support/dev_server.ts";
 import { onEachKind } from "../support/runtimes.ts";
 import { eventually, sleep } from "../support/wait.ts";
 
@@ -44,18 +44,6 @@ const HAS_IPV6 = await canListen("::1");
 const FREE_FROM = existsSync("/proc/sys/net/ipv4/ip_unprivileged_port_start")
   ? Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"))
   : 1024;
-
-/** A port that nobody has at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** The bytes that are answered on a connection to which `request` is written. */
 function exchange(port: number, request: string, host = "127.0.0.1"): Promise<string> {

@@ -2,15 +2,15 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { ROOT, type TestRuntime } from "./runtimes.ts";
 import { eventually, sleep } from "./wait.ts";
 
-/** What docs/runserver.md tells users of Deno to allow. */
-const PERMISSIONS = ["--allow-run", "--allow-write", "--allow-sys"];
+/** What docs/runserver.md tells users of Deno to allow, with --https, too. */
+const PERMISSIONS = ["--allow-run", "--allow-write"];
 
 /** A project's folder. */
 export class Project {
@@ -33,6 +33,24 @@ export class Project {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The words that start it, without its own. */
+export function programOf(runtime: TestRuntime): readonly string[] {
+  const before = runtime.words(PERMISSIONS).map((word) => word.replace(/^\.\//, ROOT));
+  return [runtime.program, ...before, join(ROOT, "adapters/bin.ts"), "runserver"];
+}
+
+/** A port that nobody has at the moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 export interface DevServerOptions {
@@ -62,8 +80,7 @@ export class DevServer {
     project: Project,
     { words = ["0"], env = {}, before = [], folder = project.folder }: DevServerOptions = {},
   ) {
-    const own = runtime.words(PERMISSIONS).map((word) => word.replace(/^\.\//, ROOT));
-    const program = [...before, runtime.program, ...own, join(ROOT, "adapters/bin.ts"), "runserver", ...words];
+    const program = [...before, ...programOf(runtime), ...words];
     const child = spawn(program[0]!, program.slice(1), {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
