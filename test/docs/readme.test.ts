@@ -22,6 +22,7 @@ import {
   ask,
   type Block,
   blocksOf,
+  type BlockTests,
   children,
   endAll,
   environment,
@@ -31,6 +32,7 @@ import {
   missing,
   output,
   Served,
+  testBlocks,
   typeCheck,
   writeFiles,
 } from "./support.ts";
@@ -175,7 +177,7 @@ function isScript(name: string): (block: Block) => void {
 const WORKERS = "ID   PID  GEN  STATE  AGE   REQS  BUSY  WAIT  CONNS     RSS  CPU   LAG";
 
 /** What tests each block; null where another one runs it. */
-const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
+const TESTS: BlockTests = {
   // Installing would pull the packages away from under the other tests.
   "npm ci && npm start": () => test("npm start", () => serving("npm start", ROOT, saysHello)),
   "npm ci && npm test": isScript("test"),
@@ -428,14 +430,7 @@ afterAll(async () => {
 });
 
 describe("README.md", () => {
-  test("each code block has its test here, and each test its block", () => {
-    expect(BLOCKS.map(({ lines }) => lines[0])).toEqual(Object.keys(TESTS));
-  });
-
-  for (const [first, define] of Object.entries(TESTS)) {
-    const found = block(first);
-    if (found !== undefined && define !== null) describe(first, () => define(found));
-  }
+  testBlocks(BLOCKS, TESTS);
 
   test("the TypeScript is right, as a user's compiler sees it", async () => {
     writeFileSync(join(PROJECT, "untyped.d.ts"), 'declare module "express";\n');

@@ -14,6 +14,7 @@ import {
   ask,
   type Block,
   blocksOf,
+  type BlockTests,
   endAll,
   environment,
   freePort,
@@ -21,6 +22,7 @@ import {
   missing,
   output,
   Served,
+  testBlocks,
   typeCheck,
   writeFiles,
 } from "./support.ts";
@@ -98,7 +100,7 @@ const shows = (served: Served, { lines }: Block): Promise<void> =>
   );
 
 /** By the first line of a block. Null: another one runs it. */
-const TESTS: Readonly<Record<string, ((block: Block) => void) | null>> = {
+const TESTS: BlockTests = {
   "// app.ts": null,
   "npx tricorn runserver": eachServes(async (served, command) => {
     await saysHello(served, command);
@@ -186,14 +188,7 @@ afterAll(async () => {
 });
 
 describe("docs/runserver.md", () => {
-  test("each code block has its test here, and each test its block", () => {
-    expect(BLOCKS.map(({ lines }) => lines[0])).toEqual(Object.keys(TESTS));
-  });
-
-  for (const [first, define] of Object.entries(TESTS)) {
-    const found = block(first);
-    if (found !== undefined && define !== null) describe(first, () => define(found));
-  }
+  testBlocks(BLOCKS, TESTS);
 
   test("the TypeScript is right, as a user's compiler sees it", async () => {
     expect(await typeCheck(PROJECT, ["app.ts", "tricorn.config.ts"])).toBe("");

@@ -9,6 +9,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
 import { ROOT, RUNTIMES } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -36,6 +37,21 @@ export function fileOf({ lines, text }: Block): [name: string, text: string] {
 export function writeFiles(folder: string, blocks: readonly Block[]): void {
   for (const [name, text] of blocks.filter(({ language }) => language === "ts").map(fileOf)) {
     writeFileSync(join(folder, name), text);
+  }
+}
+
+/** Tests by the first lines of their blocks; null for a block that another one's test runs. */
+export type BlockTests = Readonly<Record<string, ((block: Block) => void) | null>>;
+
+/** Defines them, and the test that there is one for each block. */
+export function testBlocks(blocks: readonly Block[], tests: BlockTests): void {
+  test("each code block has its test here, and each test its block", () => {
+    expect(blocks.map(({ lines }) => lines[0])).toEqual(Object.keys(tests));
+  });
+
+  for (const [first, define] of Object.entries(tests)) {
+    const found = blocks.find(({ lines }) => lines[0] === first);
+    if (found !== undefined && define !== null) describe(first, () => define(found));
   }
 }
 
