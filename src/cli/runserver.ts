@@ -29,8 +29,10 @@ const HURRY = 1000;
 /** Milliseconds after which it is said that the code is still being loaded. */
 const SLOW = 3000;
 
-/** What the machine says of a child that could not start; of one that just ended, only it says something. */
-const SAID = /^Worker failed to boot: (?!it (?:ended|was killed) )/;
+/** What the machine says of a child that could not start and will not be able to. */
+const HOPELESS = /^Worker failed to boot: /;
+/** The same of one that ended while it loaded the code, and did not say why. */
+const ENDED = /failed to boot: (it (?:ended|was killed) .*)/;
 
 /** Serves until a signal ends it. */
 export async function runserver(words: readonly string[], context: Context): Promise<void> {
@@ -116,11 +118,16 @@ class Reloader {
       onServing: serving,
     });
     this.#events.on("notice", ({ level, message }) => {
-      // What there is to say of a reload, of the end, and of a child that can say it, is said elsewhere.
-      const isSaid = this.#reloading || this.#ending || SAID.test(message);
-      if ((level === "error" || level === "critical") && !isSaid) {
-        this.#terminal.warn(message);
-      }
+      // What there is to say of a reload, and of the end, is said elsewhere.
+      if ((level !== "error" && level !== "critical") || this.#reloading || this.#ending) return;
+      const [, ended] = ENDED.exec(message) ?? [];
+      if (!HOPELESS.test(message)) {
+        // The code ends the process: as after a change, a page says so, until it does not any more.
+        // Not here: this is told while the machine takes its step.
+        if (ended !== undefined) setTimeout(() => void this.#change({ files: [], at: Date.now(), styles: false }));
+        else this.#terminal.warn(message);
+        // Who can say what is wrong has said it.
+      } else if (ended !== undefined) this.#terminal.warn(`The code could not be started: ${ended}`);
     });
     this.#events.on("fault", ({ error, message }) => this.#terminal.warn(`${message}: ${reasonOf(error)}`));
     try {
@@ -247,7 +254,8 @@ class Reloader {
       // Code that could not even say what is wrong with it: somebody else has to.
       if (problem !== null && this.#waiting === null && !this.#ending) {
         this.assignment = this.#assign(next, `the new code could not be started: ${problem}`);
-        await this.#master.reload();
+        const still = await this.#master.reload();
+        if (still !== null) this.#terminal.warn(`The code could not be started: ${still}`);
       }
       this.#changes?.ready();
       this.#supervisor.prepare();

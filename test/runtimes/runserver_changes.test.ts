@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type DevServer, type Project, withDevServer } from "../support/dev_server.ts";
+import { type DevServer, failedStart, type Project, withDevServer } from "../support/dev_server.ts";
 import { onEachKind } from "../support/runtimes.ts";
 import { eventually, sleep } from "../support/wait.ts";
 
@@ -131,6 +131,17 @@ onEachKind("what runserver reloads for", (runtime) => {
     } finally {
       rmSync(elsewhere, { recursive: true });
     }
+  });
+
+  test("code that ends the process at the start: a page, until it does not any more; with 1, as a command's failure", async () => {
+    await withDevServer(runtime, { "app.ts": "process.exit(7);\n" }, async (server, project) => {
+      expect((await server.get("/")).text).toContain("ended with code 7");
+      project.save("app.ts", says('"mended;"'));
+      await server.answers("/", "mended;");
+    });
+    const failed = await failedStart(runtime, { "app.ts": "process.exit(1);\n" });
+    expect(failed.stderr).toBe("The code could not be started: it ended with code 1\n");
+    expect(failed.code).toBe(1);
   });
 
   test("a style sheet alone: pages keep what they are, and only that is exchanged", async () => {
