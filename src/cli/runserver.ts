@@ -81,6 +81,9 @@ class Reloader {
   #waiting: Change | null = null;
   #reloading = false;
   #changes: Changes | null = null;
+  #watch: Watch | null = null;
+  /** What that was asked for. */
+  #watched = "";
   #ending = false;
 
   constructor(
@@ -157,7 +160,7 @@ class Reloader {
       // The terminal was closed.
       actions: { reload: () => void end(true).then(() => host.exit(exitCode)) },
     });
-    const watching = this.#watch();
+    const watching = this.#watchProject();
     const slow = this.#sayWhenSlow();
     const keys = this.#obeyKeys(end);
     master.start();
@@ -166,14 +169,14 @@ class Reloader {
     await Promise.race([served, finished]);
     slow();
     if (this.#ending || exitCode !== 0) return await finished;
-    const watch = await watching;
+    await watching;
     this.#supervisor.prepare();
     const url = master.urls[0]!;
-    this.#terminal.banner(this.#context, this.#project, url, watch);
+    this.#terminal.banner(this.#context, this.#project, url, this.#watch);
     keys(url);
     if (this.#command.flags.open) void this.#terminal.open(url, this.#dev);
     await finished;
-    watch.close();
+    this.#watch?.close();
   }
 
   /**
@@ -193,7 +196,8 @@ class Reloader {
     };
   }
 
-  async #watch(): Promise<Watch> {
+  /** Watches what the project is made of, unless that is what is watched. */
+  async #watchProject(): Promise<void> {
     const { host } = this.#context;
     const { reload_extra_files: extra } = this.#project.settings;
     const { app, settingsModule } = this.#project;
@@ -209,9 +213,12 @@ class Reloader {
     );
     const files = [...CONFIG_FILES, DOT_ENV].map((name) => `${host.startDirectory}/${name}`)
       .concat(this.#project.file?.path ?? [], extra.map((path) => host.resolve(path)));
+    const wanted = JSON.stringify([folders, files]);
+    if (wanted === this.#watched) return;
+    this.#watched = wanted;
     const ignored = new Ignored(folders, (path) => this.#dev.readSource(path), needed);
     const outputs = this.#dev.outputFiles();
-    const changes = this.#changes = new Changes({
+    const changes = this.#changes ??= new Changes({
       onBatch: ({ paths, styles, at }: Batch) => void this.#change({ files: paths, at, styles }),
       onEndless: (paths) =>
         this.#terminal.warn(
@@ -232,7 +239,9 @@ class Reloader {
       },
       onProblem: (sentence) => this.#terminal.warn(sentence),
     });
-    return watch;
+    // Afterwards, so that nothing is missed.
+    this.#watch?.close();
+    this.#watch = watch;
   }
 
   /** One reload at a time; what changes meanwhile is the next one's. */
@@ -257,6 +266,7 @@ class Reloader {
         const still = await this.#master.reload();
         if (still !== null) this.#terminal.warn(`The code could not be started: ${still}`);
       }
+      await this.#watchProject();
       this.#changes?.ready();
       this.#supervisor.prepare();
     }

@@ -101,6 +101,8 @@ onEachKind("what runserver reloads for", (runtime) => {
     const elsewhere = mkdtempSync(join(tmpdir(), "tricorn-extra-"));
     const extra = join(elsewhere, "data.json");
     writeFileSync(extra, '"first"');
+    const further = join(elsewhere, "further.json");
+    writeFileSync(further, "1");
     const config = (app: string, more = ""): string =>
       `export default { app: "${app}", raw_env: ["GIVEN=yes"], reload_extra_files: [${
         JSON.stringify(extra)
@@ -125,8 +127,14 @@ onEachKind("what runserver reloads for", (runtime) => {
         await server.says(/tricorn\.config\.ts.*wrokers/);
         project.save("tricorn.config.ts", "export default {\n");
         await server.answers("/", "tricorn.config.ts", HTML);
-        project.save("tricorn.config.ts", config("one.ts"));
+        // What the configuration names by now is watched, too.
+        project.save("tricorn.config.ts", config("one.ts").replace("files: [", `files: [${JSON.stringify(further)}, `));
         await server.answers("/", '"second""second"yes');
+        await eventually(() => {
+          // It is watched a moment after the new code serves.
+          writeFileSync(further, String(Math.random()));
+          return /^Reloaded in \d+ ms: .*further\.json$/m.test(server.stderr);
+        }, () => server.stderr);
       });
     } finally {
       rmSync(elsewhere, { recursive: true });
