@@ -9,9 +9,16 @@ export type TcpBind = Bind & { readonly kind: "tcp" };
 
 const PORT = 8000;
 
-/** True when a word is meant as an addrport, and not as an application: a port stands alone, or behind its last colon. */
+/** A port stands alone, or behind the last colon. */
+const WITH_PORT = /^(?:.*:)?\d+$/;
+
+/**
+ * True when a word is meant as an addrport, and not as an application: one with a port, and an address that lacks it, which
+ * would be no module's name.
+ */
 export function isAddrport(word: string): boolean {
-  return /^(?:.*:)?\d+$/.test(word) && !/^(?:npm|jsr|node|file|https?):/.test(word);
+  if (WITH_PORT.test(word)) return !/^(?:npm|jsr|node|file|https?):/.test(word);
+  return parseIp(word.replace(/^\[(.*)\]$/, "$1")) !== null;
 }
 
 /**
@@ -23,7 +30,7 @@ export function isAddrport(word: string): boolean {
 export function parseAddrport(text: string | null, ipv6: boolean, port: number = PORT): TcpBind {
   const home = ipv6 ? "::1" : "127.0.0.1";
   if (text === null) return { kind: "tcp", host: home, port };
-  if (!isAddrport(text)) {
+  if (!WITH_PORT.test(text)) {
     throw new ConfigError(`runserver: ${quote(text)} is no port and no address with one; write 8000 or 127.0.0.1:8000`);
   }
   const bind = parseBind(text.replace(/^0:/, "0.0.0.0:").replace(/^(?=\d+$)/, ":")) as TcpBind;

@@ -42,6 +42,7 @@ test.each([
   ["::1:8000", /an IPv6 address stands in brackets/],
   ["300.1.1.1:8000", /no IPv4 address/],
   ["a b:8000", /no host name/],
+  ["127.0.0.1", /no port and no address with one/],
 ])("%j is refused", (text, message) => {
   expect(() => parseAddrport(text, false)).toThrow(message);
 });
@@ -51,6 +52,6 @@ test("an IPv4 address with --ipv6 is refused", () => {
 });
 
 test("what is an address, and what an application", () => {
-  expect(["8000", "0", "a:1", "[::1]:1", ":1"].filter((word) => !isAddrport(word))).toEqual([]);
+  expect(["8000", "0", "a:1", "[::1]:1", ":1", "127.0.0.1", "[::1]"].filter((word) => !isAddrport(word))).toEqual([]);
   expect(["app.ts", "app.ts:app", "app", "npm:x:1", "localhost"].filter(isAddrport)).toEqual([]);
 });

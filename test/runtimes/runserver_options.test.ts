@@ -101,6 +101,7 @@ onEachKind("the arguments of runserver", (runtime) => {
       ["an unknown flag", { words: ["--noreloda"] }, 2, /unknown flag "--noreloda"; did you mean "--noreload"\?/],
       ["two applications", { words: ["app.ts", "b.ts"] }, 2, /"b\.ts" is one word too many; give one application/],
       ["two addresses", { words: ["8000", "8001"] }, 2, /"8001" is one word too many; give one address/],
+      ["an address without its port", { words: ["127.0.0.1"] }, 2, /"127\.0\.0\.1" is no port .*; write 8000 or 127/],
       ["port 70000", { words: ["70000"] }, 2, /the port "70000" is not a number between 0 and 65535/],
       [
         "an IPv4 address with -6",
