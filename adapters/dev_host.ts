@@ -25,6 +25,7 @@ const DAY = 86_400_000;
 
 /** The running process's. */
 export const devHost: DevHost = {
+  warmUp: async () => void await import("./strip_types.js"),
   watch: watchFolders,
   keys: readKeys,
   openBrowser: (url) => openBrowser(url),

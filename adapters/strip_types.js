@@ -24,10 +24,14 @@ if (isMainThread && !native) {
 
 let swc;
 
+/** Called in the loader's thread when it begins: by the time of the first file swc is there, or on its way. */
+export async function initialize() {
+  swc = (await import("@swc/wasm-typescript")).default;
+}
+
 /** The hook of node:module's `register`: runs in the loader's thread. */
 export async function load(url, context, nextLoad) {
   if (!/^file:.*\.m?ts$/.test(url.replace(/[?#].*$/, ""))) return nextLoad(url, context);
-  swc ??= (await import("@swc/wasm-typescript")).default;
   const filename = fileURLToPath(url.replace(/[?#].*$/, ""));
   const source = await readFile(filename, "utf8");
   try {

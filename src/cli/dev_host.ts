@@ -48,6 +48,8 @@ export interface DevCertificate {
 }
 
 export interface DevHost {
+  /** Loads what importing an application will take, on a runtime that has not got it. Never rejects. */
+  warmUp(): Promise<void>;
   /**
    * Watches. Resolves when all is watched: what changes from then on is told, and nothing that was there before. What
    * changed while it was looking is told, too. Never rejects: what cannot be watched is a problem.

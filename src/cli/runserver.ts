@@ -4,7 +4,7 @@
 
 import type { Launch } from "../arbiter/launch.ts";
 import { Master } from "../arbiter/master.ts";
-import { quote } from "../config/error.ts";
+import { ConfigError, quote } from "../config/error.ts";
 import { type Batch, Changes } from "../dev/changes.ts";
 import type { Build } from "../dev/refresh.ts";
 import { EDITOR_NAMES, editorTemplate } from "../dev/pages/editor.ts";
@@ -14,7 +14,7 @@ import { escapeLine } from "../observe/text.ts";
 import { ListenError } from "../runtime/port.ts";
 import { reasonOf } from "./attempt.ts";
 import { CONFIG_FILES } from "./config_file.ts";
-import type { DevHost, Watch } from "./dev_host.ts";
+import type { DevCertificate, DevHost, Watch } from "./dev_host.ts";
 import { BindError } from "./listen.ts";
 import { type Command, DOT_ENV, DotEnv, type Project, readCommand, readProject } from "./project.ts";
 import { parseTarget } from "./load.ts";
@@ -41,7 +41,7 @@ export async function runserver(words: readonly string[], context: Context): Pro
   const command = readCommand(words, host);
   if (command.flags.help) return host.stdout(runserverHelp());
   const dev = await context.dev();
-  const pair = command.flags.https ? await dev.certificate([command.bind.host]) : null;
+  const pair = command.flags.https ? await certificateFor(command.bind.host, dev) : null;
   const directory = host.startDirectory;
   const dotEnv = new DotEnv(host.env);
   const read = (): Promise<Project> => readProject(command, pair, directory, host, dev, dotEnv);
@@ -59,6 +59,17 @@ export async function runserver(words: readonly string[], context: Context): Pro
   const reloader = new Reloader(command, project, read, terminal, context, dev);
   if (!command.flags.noreload) return await reloader.run();
   return await serveOnce(command, project, reloader.assignment, terminal, context, dev);
+}
+
+/** @throws {ConfigError} when it cannot be written. */
+async function certificateFor(name: string, dev: DevHost): Promise<DevCertificate> {
+  try {
+    return await dev.certificate([name]);
+  } catch (error) {
+    throw new ConfigError(
+      `--https: the certificate cannot be written: ${reasonOf(error)} (Deno: allow it, --allow-write)`,
+    );
+  }
 }
 
 /** What has changed since the last build. */

@@ -19,7 +19,7 @@ import { Server } from "../server/server.ts";
 import { toApplication } from "./application.ts";
 import { type ConfigFile, loadHooks } from "./config_file.ts";
 import type { DevHost } from "./dev_host.ts";
-import { CheckError, explain, failureText } from "./failure.ts";
+import { CheckError, explain } from "./failure.ts";
 import { BindError, readListenOptions } from "./listen.ts";
 import { loadApplication, LoadError, oneLine, parseTarget } from "./load.ts";
 import type { Command, Project } from "./project.ts";
@@ -53,9 +53,15 @@ export interface Assignment {
 export async function workForDevelopment(parent: Parent, context: Context): Promise<void> {
   const { host } = context;
   const dev = await context.dev();
+  // While this may still be a spare that waits.
+  void dev.warmUp();
   let development!: Development;
   /** What is wrong in the configuration file. */
   let mistake: unknown = null;
+  /** Until there is a log, and where there will be none: why it does not start, as each command says it. */
+  let hush!: () => void;
+  const sayErrors = (events: EventBus): () => void =>
+    events.on("notice", ({ level, message }) => level === "error" ? host.stderr(`tricorn: ${message}\n`) : undefined);
   const running = await work(parent, context, {
     loadHooks: async ({ extra }) => {
       try {
@@ -67,17 +73,18 @@ export async function workForDevelopment(parent: Parent, context: Context): Prom
     },
     openLogs: (settings, events) => {
       development = new Development(context, dev, settings, events);
+      hush = sayErrors(events);
       return { reopen: () => {}, close: () => {} };
     },
     load: async ({ settings, extra, binds }) => {
       const assignment = extra as Assignment;
+      hush();
       const silence = development.log(() => urlOf(binds[0]!, settings.certfile !== null), assignment);
       try {
         return await development.loadOrExplain(assignment, mistake);
       } catch (error) {
-        // As each command says it, and once.
         silence();
-        host.stderr(`tricorn: ${failureText(explain(error))}`);
+        hush = sayErrors(development.events);
         throw error;
       }
     },
@@ -136,7 +143,7 @@ class Development {
   readonly #context: Context;
   readonly #dev: DevHost;
   readonly #settings: Settings;
-  readonly #events: EventBus;
+  readonly events: EventBus;
   #assignment!: Assignment;
   #failed = false;
 
@@ -144,7 +151,7 @@ class Development {
     this.#context = context;
     this.#dev = dev;
     this.#settings = settings;
-    this.#events = events;
+    this.events = events;
   }
 
   /** A line for each request from now on, until the returned function is called. `url` tells where the server is reached. */
@@ -156,7 +163,7 @@ class Development {
         return url();
       },
     };
-    return logRequests(this.#events, { write: (text) => host.stderr(text) }, options);
+    return logRequests(this.events, { write: (text) => host.stderr(text) }, options);
   }
 
   /** The application, or what stands in its place when it cannot be had. */
@@ -233,7 +240,7 @@ class Development {
     const { options, build } = this.#assignment;
     const application = pages.wrap(
       options.oneAtATime ? oneAtATime(inner) : inner,
-      (error, environ) => this.#events.emit("fault", { error: null, message: pages.text(error), environ }),
+      (error, environ) => this.events.emit("fault", { error: null, message: pages.text(error), environ }),
     );
     if (!options.refresh) return application;
     this.refresh = liveRefresh(build);
@@ -249,7 +256,7 @@ class Development {
     const thrown = error instanceof Error ? error.cause : undefined;
     if (thrown instanceof SyntaxError) await this.#locate(thrown);
     const text = thrown === undefined ? detail ?? "" : pages.text(thrown);
-    this.#events.emit("notice", { level: "error", message: `${message}\n${text}`.trimEnd() });
+    this.events.emit("notice", { level: "error", message: `${message}\n${text}`.trimEnd() });
     this.#say("Save a file, and it goes on.");
     return this.#wrap(pages.failedApplication(message, thrown, thrown === undefined ? detail : null), pages);
   }

@@ -40,7 +40,7 @@ Flags:
 What counts as a change: files here but for those in .gitignore, .env, the configuration file, and
 reload_extra_files of the configuration. TRICORN_EDITOR names the editor for links in pages.
 Exit codes: 0 stopped, 1 cannot listen or a check has found errors, 2 wrong usage, 3 there is no
-such module.
+such module; with --noreload also 3 it does not load, 4 it has no application.
 `;
 }
 
