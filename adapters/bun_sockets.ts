@@ -123,10 +123,21 @@ export function isSocket(fd: number): boolean {
   }
 }
 
-/** Another descriptor of the same socket, which a listener may close. */
+/** The descriptors that were inherited and duplicated. */
+const inherited = new Set<number>();
+
+/** Another descriptor of the inherited socket `fd`, which a listener may close. */
 export function duplicate(fd: number): { readonly fd: number } | null {
   const copy = libc().dup(fd);
-  return copy < 0 ? null : { fd: copy };
+  if (copy < 0) return null;
+  inherited.add(fd);
+  return { fd: copy };
+}
+
+/** Closes what was inherited, once: later the numbers are others'. */
+export function closeInherited(): void {
+  for (const fd of inherited) closeSync(fd);
+  inherited.clear();
 }
 
 export function close(fd: number): void {

@@ -71,15 +71,16 @@ const { Deno: deno } = globalThis as { Deno?: DenoApi };
 class BoundSocket implements SharedSocket {
   readonly bind: Bind;
   readonly #inside: { readonly handle: RawHandle } | { readonly fd: number };
+  #closed = false;
 
   constructor(bind: Bind, inside: { readonly handle: RawHandle } | { readonly fd: number }) {
     this.bind = bind;
     this.#inside = inside;
   }
 
-  /** What is sent to a child; null on Bun. */
+  /** What is sent to a child; null on Bun, and when it is closed. */
   get handle(): RawHandle | null {
-    return "handle" in this.#inside ? this.#inside.handle : null;
+    return "handle" in this.#inside && !this.#closed ? this.#inside.handle : null;
   }
 
   /** What a child inherits; null but on Bun. */
@@ -88,6 +89,7 @@ class BoundSocket implements SharedSocket {
   }
 
   close(unlink: boolean): void {
+    this.#closed = true;
     if (unlink && this.bind.kind === "unix") {
       try {
         unlinkSync(this.bind.path);
@@ -387,6 +389,10 @@ class ToMaster extends ToStarter implements Parent {
     const taken = await this.take(index);
     if (taken !== null) return wrapShared(taken);
     throw new Error(`the master's socket ${index} cannot be had: too many open files, or there is no such socket`);
+  }
+
+  closeSockets(): void {
+    onBun?.closeInherited();
   }
 }
 

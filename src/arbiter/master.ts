@@ -91,6 +91,7 @@ export class Master {
   #upgrade: ChildProcessHandle | null = null;
   /** The sockets belong to another master now: their paths stay. */
   #handedOver = false;
+  readonly #closed = new Set<SharedSocket>();
 
   constructor(options: MasterOptions) {
     this.#options = options;
@@ -284,10 +285,17 @@ export class Master {
       for (const command of commands) this.#execute(command);
     }
     this.#stepping = false;
+    // Who connects from here on is refused at once, and does not wait in a queue that nobody looks after.
+    if (this.#state.phase !== "running" && !this.#accepts()) this.#closeSockets();
     if (!this.#full && this.#readyWorkers() >= this.#state.target) {
       this.#full = true;
       this.#options.onFull?.();
     }
+  }
+
+  /** True while a worker accepts, or may without having said so. */
+  #accepts(): boolean {
+    return [...this.#state.workers.values()].some(({ state }) => state === "ready" || state === "booting");
   }
 
   #readyWorkers(): number {
@@ -418,7 +426,7 @@ export class Master {
 
   #end(code: number): void {
     this.#stopTicking();
-    for (const socket of this.#sockets.values()) socket.close(!this.#handedOver);
+    this.#closeSockets();
     void this.#runHook("on_exit").then(() => this.#finish(code));
   }
 
@@ -450,8 +458,20 @@ export class Master {
   #closeUnused(): void {
     const launches = [...this.#launches.values(), ...this.#pending.map(({ launch }) => launch)];
     const wanted = new Set(launches.flatMap(({ binds }) => socketKeys(binds)));
-    for (const [key, socket] of this.#sockets) if (!wanted.has(key)) socket.close(true);
+    for (const [key, socket] of this.#sockets) if (!wanted.has(key)) this.#close(socket, true);
     this.#sockets = new Map([...this.#sockets].filter(([key]) => wanted.has(key)));
+  }
+
+  /** Closes all of this master's ends. What they were bound to is still known. */
+  #closeSockets(): void {
+    for (const socket of this.#sockets.values()) this.#close(socket, !this.#handedOver);
+  }
+
+  /** Once: by then the number of its descriptor, or its path, may be another's. */
+  #close(socket: SharedSocket, unlink: boolean): void {
+    if (this.#closed.has(socket)) return;
+    this.#closed.add(socket);
+    socket.close(unlink);
   }
 
   // Small things.

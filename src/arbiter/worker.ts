@@ -134,6 +134,7 @@ export class Worker {
     if (this.#ending !== null) void this.server.drain({ grace });
     return this.#ending ??= this.#listening.then(() => {
       const drained = this.server.drain({ grace });
+      this.#options.parent.closeSockets();
       this.#options.draining();
       return drained;
     }).then(() => this.#exit(0));
@@ -196,10 +197,15 @@ export class Worker {
   async #listen(): Promise<void> {
     const { boot, parent, listenOptions } = this.#options;
     let index = 0;
-    for (const bind of boot.binds) {
-      const own = isOwn(bind, this.#settings);
-      const socket = own ? { reusePort: true } : { shared: await parent.socket(index++) };
-      await this.server.listen(bind, { ...listenOptions, ...socket });
+    try {
+      for (const bind of boot.binds) {
+        const own = isOwn(bind, this.#settings);
+        const socket = own ? { reusePort: true } : { shared: await parent.socket(index++) };
+        await this.server.listen(bind, { ...listenOptions, ...socket });
+      }
+    } catch (error) {
+      // A master that ends has closed them: nobody is to listen any more.
+      if (this.#ending === null) throw error;
     }
   }
 

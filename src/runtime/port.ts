@@ -232,6 +232,8 @@ export interface Parent extends Channel {
   readonly reportTo: number;
   /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
   socket(index: number): Promise<SharedHandle>;
+  /** Gives up what this process holds of them beside its listeners; {@link socket} must not be called again. */
+  closeSockets(): void;
 }
 
 /** Watches over the event loop of a worker from a thread of its own, and notes which requests run. */

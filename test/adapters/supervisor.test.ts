@@ -265,8 +265,8 @@ onEachRuntime("the master's sockets", (runtime) => {
     const pid = await pool.spawn();
     for (const index of [2, 0, 1]) await pool.listen(0, bounds[index]!, index);
     for (const bound of bounds) expect(await whoAnswers(addressOf(bound))).toBe(pid);
-    expect(await pool.ask(0, { do: "listen", socket: 9, bind: TCP })).toMatchObject({
-      failed: "the master's socket 9 cannot be had: too many open files, or there is no such socket",
+    expect(await pool.ask(0, { do: "listen", socket: 99, bind: TCP })).toMatchObject({
+      failed: "the master's socket 99 cannot be had: too many open files, or there is no such socket",
     });
   });
 
