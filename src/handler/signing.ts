@@ -1,10 +1,10 @@
 // Signed text: anybody may read it, nobody without the key can make or change it (Django's core/signing.py). With the same
 // key and salt the text is, byte for byte, what Django makes, so the two can read each other's cookies.
 
-import { ImproperlyConfigured } from "./exceptions.ts";
+import { BadRequest, ImproperlyConfigured } from "./exceptions.ts";
 
-/** The signature does not belong to the text. */
-export class BadSignature extends Error {
+/** The signature does not belong to the text. It came with the request, so a view that lets it pass is answered with 400. */
+export class BadSignature extends BadRequest {
   override readonly name: string = "BadSignature";
 }
 

@@ -1,7 +1,7 @@
 // System checks: the registry, and each rule by its id, which is Django's where Django has it.
 
 import { describe, expect, test } from "vitest";
-import type { ErrorView, Middleware } from "../../src/handler/base.ts";
+import type { ErrorView, Middleware, URLConf } from "../../src/handler/base.ts";
 import { isSerious } from "../../src/handler/checks/messages.ts";
 import { isSilenced, register, runChecks } from "../../src/handler/checks/registry.ts";
 import { ImproperlyConfigured } from "../../src/handler/exceptions.ts";
@@ -104,6 +104,7 @@ describe("every day", () => {
         handler404: ((_a: unknown, _b: unknown, _c: unknown) => new HttpResponse()) as unknown as ErrorView,
       },
     }],
+    ["urls.W102", { ROOT_URLCONF: { patterns: [], handlr404: () => new HttpResponse() } as unknown as URLConf }],
     ["urls.E008", { ROOT_URLCONF: { patterns: [], handler500: "polls.views.error" as unknown as ErrorView } }],
   ])("%s: %j", async (id, settings) => {
     expect(own(await ids(settings))).toEqual([id]);
@@ -125,6 +126,8 @@ describe("every day", () => {
         handler500: (_request, _error) => new HttpResponse(),
       },
     },
+    // A module that exports more.
+    { ROOT_URLCONF: { patterns: [], index: () => new HttpResponse() } as unknown as URLConf },
   ])("nothing is wrong with %j", async (settings) => {
     expect(own(await ids(settings))).toEqual([]);
   });

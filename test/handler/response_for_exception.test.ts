@@ -9,6 +9,7 @@ import { formatRecord, type LogRecord } from "../../src/handler/log.ts";
 import { DeferredResponse, HttpResponse } from "../../src/handler/response.ts";
 import type { HandlerSettings } from "../../src/handler/settings.ts";
 import { gotRequestException } from "../../src/handler/signals.ts";
+import { BadSignature, SignatureExpired } from "../../src/handler/signing.ts";
 import { Client, type ClientResponse } from "../../src/handler/test/client.ts";
 import { path } from "../../src/handler/urls/conf.ts";
 
@@ -45,6 +46,8 @@ describe("the map", () => {
     ["Http404", new exceptions.Http404("no poll"), 404, "tricorn.request", "warning"],
     ["PermissionDenied", new exceptions.PermissionDenied("no"), 403, "tricorn.request", "warning"],
     ["BadRequest", new exceptions.BadRequest("no"), 400, "tricorn.request", "warning"],
+    ["BadSignature", new BadSignature("no"), 400, "tricorn.request", "warning"],
+    ["SignatureExpired", new SignatureExpired("no"), 400, "tricorn.request", "warning"],
     ["MultiPartParserError", new exceptions.MultiPartParserError("no"), 400, "tricorn.request", "warning"],
     [
       "SuspiciousOperation",
