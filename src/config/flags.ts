@@ -2,6 +2,7 @@
 // setting by name.
 
 import { ConfigError, quote } from "./error.ts";
+import { absence } from "./gunicorn.ts";
 import { didYouMean } from "./nearest.ts";
 import { parseValue, type Setting, SETTING_NAMES, SETTINGS, type Settings } from "./settings.ts";
 
@@ -147,6 +148,8 @@ function remedy(flag: string): string {
   const setting = flag.slice(2).replaceAll("-", "_");
   const named = ALL.find(([name]) => name === setting)?.[1].flags.at(-1);
   if (named !== undefined) return `; the flag of ${setting} is ${named}`;
+  const absent = absence(flag);
+  if (absent !== null) return absent;
   const known = [...FLAGS.keys(), "--help"];
   const near = didYouMean(flag, known);
   if (near !== "") return near;

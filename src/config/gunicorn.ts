@@ -128,3 +128,27 @@ export const ABSENT: readonly Absent[] = [
     reason: "A second pool for slow work, beta in Gunicorn. Use the runtime's worker threads, or a queue.",
   },
 ];
+
+/** Gunicorn's flags that are not their settings' names with dashes. */
+const FLAGS: ReadonlyMap<string, string> = new Map([
+  ["-k", "worker_class"],
+  ["-R", "enable_stdio_inheritance"],
+  ["--preload", "preload_app"],
+  ["--no-sendfile", "sendfile"],
+  ["--paste-global", "raw_paste_global_conf"],
+  ["--uwsgi-allow-from", "uwsgi_allow_ips"],
+  ["--log-syslog", "syslog"],
+  ["--log-syslog-to", "syslog_addr"],
+  ["--log-syslog-prefix", "syslog_prefix"],
+  ["--log-syslog-facility", "syslog_facility"],
+  ["--log-config", "logconfig"],
+  ["--log-config-json", "logconfig_json"],
+  ["--dirty-app", "dirty_apps"],
+]);
+
+/** The end of a message about a setting or a flag that Gunicorn has and Tricorn has not: why; or null for any other. */
+export function absence(name: string): string | null {
+  const setting = FLAGS.get(name) ?? name.replace(/^--/, "").replaceAll("-", "_");
+  const absent = ABSENT.find(({ names }) => names.includes(setting));
+  return absent === undefined ? null : `, which Gunicorn has: ${absent.reason.replaceAll("`", "")}`;
+}

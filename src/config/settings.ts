@@ -5,6 +5,7 @@
 import { networkProblem } from "./address.ts";
 import { integer, parseBind } from "./bind.ts";
 import { ConfigError, quote } from "./error.ts";
+import { absence } from "./gunicorn.ts";
 import type { Hook, Hooks } from "./hooks.ts";
 import { didYouMean } from "./nearest.ts";
 
@@ -896,7 +897,7 @@ export function checkOptions(
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(TABLE, name)) {
       const names = SETTING_NAMES.filter((one) => (SETTINGS[one].only ?? place) === place);
-      const remedy = didYouMean(name, names) || "; see docs/settings.md for all of them";
+      const remedy = absence(name) ?? (didYouMean(name, names) || "; see docs/settings.md for all of them");
       throw new ConfigError(`${where}unknown ${place === "file" ? "setting" : "option"} ${quote(name)}${remedy}`);
     }
     const setting = SETTINGS[name as SettingName];
@@ -959,6 +960,9 @@ function checkValue(setting: Setting, value: unknown, label: string): SettingVal
       const bits = typeof value === "string" && /^0o?[0-7]{1,4}$|^0$/.test(value)
         ? parseInt(value.replace("o", ""), 8)
         : value;
+      if (typeof value === "string" && /^[1-7][0-7]{0,3}$/.test(value)) {
+        return refuse("may be meant as octal or as decimal", `write 0o${value}`);
+      }
       if (typeof bits !== "number" || !Number.isInteger(bits)) return refuse(problemOf(setting));
       if (bits < 0 || bits > 0o777) return refuse("is not between 0 and 0o777");
       return bits;

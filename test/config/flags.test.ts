@@ -147,7 +147,8 @@ describe("parseFlags", () => {
     [["-q", "4"], 'unknown flag "-q"; "tricorn serve --help" lists the flags'],
     [["-w", "-1"], '-w: "-1" is neither a whole number nor auto; write for example 2, or auto'],
     [["-w", "many"], '-w: "many" is neither a whole number nor auto; write for example 2, or auto'],
-    [["-m", "22"], '-m: "22" is no octal number; write for example 0o027'],
+    [["-m", "22"], '-m: "22" may be meant as octal or as decimal; write 0o22'],
+    [["-m", "29"], '-m: "29" is no octal number; write for example 0o027'],
     [["-m", "0o1777"], '-m: "0o1777" is not between 0 and 0o777; write for example 0o027'],
     [["-e", "KEY"], '-e: "KEY" is no KEY=VALUE; write KEY=VALUE'],
     [
@@ -177,6 +178,15 @@ describe("parseFlags", () => {
     ],
   ])("refuses %j", (words, message) => {
     expect(messageOf(...words)).toBe(message);
+  });
+
+  test.each([
+    [["-k", "gevent"], /^unknown flag "-k", which Gunicorn has: There is one kind of worker: an event loop, .*/],
+    [["--threads=4"], /^unknown flag "--threads", which Gunicorn has: There is one kind of worker/],
+    [["--reload"], /^unknown flag "--reload", which Gunicorn has: Reloading on each change .* tricorn runserver/],
+    [["--preload"], /^unknown flag "--preload", which Gunicorn has: JavaScript cannot fork/],
+  ])("says why Gunicorn's %j is not there", (words, message) => {
+    expect(messageOf(...words)).toMatch(message);
   });
 });
 

@@ -63,6 +63,8 @@ describe("resolveSettings", () => {
 
   test.each([
     [{ port: 80 }, /^unknown option "port"; see docs\/settings\.md/],
+    [{ preload_app: true }, /^unknown option "preload_app", which Gunicorn has: JavaScript cannot fork/],
+    [{ reload: true }, /^unknown option "reload", which Gunicorn has: .* tricorn runserver does it/],
     [{ binds: ":80" }, /^unknown option "binds"; did you mean "bind"\?/],
     [{ keepAlive: 5 }, /did you mean "keepalive"\?/],
     [{ keep_alive: 5 }, /did you mean "keepalive"\?/],
