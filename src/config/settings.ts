@@ -894,6 +894,10 @@ export function checkOptions(
   where: string = "",
 ): Partial<Settings> {
   const checked: Record<string, SettingValue> = {};
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    // A port alone is what other servers take.
+    throw wrong(`${where}the options of serve()`, options, "is no object", 'write for example { bind: ":8000" }');
+  }
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(TABLE, name)) {
       const names = SETTING_NAMES.filter((one) => (SETTINGS[one].only ?? place) === place);

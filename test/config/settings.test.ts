@@ -62,6 +62,9 @@ describe("resolveSettings", () => {
   });
 
   test.each([
+    [3000, /^the options of serve\(\): 3000 is no object; write for example \{ bind: ":8000" \}$/],
+    [null, /^the options of serve\(\): null is no object/],
+    [["8000"], /^the options of serve\(\): an array is no object/],
     [{ port: 80 }, /^unknown option "port"; see docs\/settings\.md/],
     [{ preload_app: true }, /^unknown option "preload_app", which Gunicorn has: JavaScript cannot fork/],
     [{ reload: true }, /^unknown option "reload", which Gunicorn has: .* tricorn runserver does it/],
