@@ -45,7 +45,9 @@ export async function load(url, context, nextLoad) {
 /** swc throws a plain object, which nobody can show. This is what a Node that erases types itself throws. */
 function syntaxError({ code, message, filename, startLine, startColumn, snippet }) {
   const error = Object.assign(new SyntaxError(message), { code, filename, startLine, startColumn });
-  const marked = snippet === undefined ? "" : `${snippet.split("\n")[0]}\n${" ".repeat(startColumn)}^\n`;
+  // The line before it comes first, where there is one.
+  const line = snippet?.split("\n")[startLine > 1 ? 1 : 0];
+  const marked = line === undefined ? "" : `${line}\n${" ".repeat(startColumn)}^\n`;
   error.stack = `${filename}:${startLine}\n${marked}\n${error.stack}`;
   return error;
 }

@@ -58,7 +58,7 @@ function describe(error: unknown, depth: number): string {
   // Deno colours the frames of a module that is not found.
   const stack = typeof error.stack === "string" ? error.stack.replace(/\x1b\[[\d;]*m/g, "") : "";
   // V8 puts the message over the frames; JavaScriptCore (Bun) may give the frames alone.
-  const parts = [stack === "" ? head : stack.includes(error.message) ? stack : `${head}\n${stack}`];
+  const parts = [stack === "" ? head + placeOf(error) : stack.includes(error.message) ? stack : `${head}\n${stack}`];
   if (depth < MAX_DEPTH) {
     const errors: unknown = (error as { errors?: unknown }).errors;
     if (Array.isArray(errors)) {
@@ -67,6 +67,14 @@ function describe(error: unknown, depth: number): string {
     if (error.cause !== undefined) parts.push(`caused by: ${describe(error.cause, depth + 1)}`);
   }
   return parts.join("\n");
+}
+
+/** As a frame, where code could not be parsed: Bun's BuildMessage has no stack. */
+function placeOf(error: Error): string {
+  const { position } = error as { position?: unknown };
+  if (typeof position !== "object" || position === null) return "";
+  const { file, line, column } = position as Record<string, unknown>;
+  return typeof file === "string" && typeof line === "number" ? `\n    at ${file}:${line}:${column}` : "";
 }
 
 /** Errors of another realm are no `instanceof Error`. */

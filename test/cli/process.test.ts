@@ -97,6 +97,18 @@ onEachRuntime("tricorn", (runtime) => {
     rmSync(directory, { recursive: true });
   });
 
+  test("code that cannot be parsed is named by its file and line, whoever imports it", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "tricorn-"));
+    const app = join(directory, "app.ts");
+    writeFileSync(app, `import "./inner.ts";\nexport default () => new Response();\n`);
+    writeFileSync(join(directory, "inner.ts"), "const first = 1;\nconst second: number = ;\nconst third = 1;\n");
+    const { code, stderr } = await command(runtime, "serve", app);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/inner\.ts:2\b/);
+    if (stderr.includes("^\n")) expect(stderr).toMatch(/ const second: number = ;\n {21,}\^\n/);
+    rmSync(directory, { recursive: true });
+  });
+
   test("PORT in the environment opens the port to all", async () => {
     const server = await new ServerProcess(runtime, { app: FAULTS, bind: [], env: { PORT: "0" } }).ready();
     expect(server.stderr).toMatch(/Listening at: http:\/\/0\.0\.0\.0:[1-9]\d*\n/);

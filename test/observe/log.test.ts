@@ -117,6 +117,16 @@ describe("describeError", () => {
     bare.stack = "frame@file:1:1";
     expect(describeError(bare)).toBe("Error: message\nframe@file:1:1");
   });
+
+  test("where code could not be parsed, as Bun tells it", () => {
+    const message = {
+      name: "BuildMessage",
+      message: "Unexpected {",
+      position: { file: "/srv/a.ts", line: 2, column: 9 },
+    };
+    expect(describeError(message)).toBe("BuildMessage: Unexpected {\n    at /srv/a.ts:2:9");
+    expect(describeError({ ...message, position: null })).toBe("BuildMessage: Unexpected {");
+  });
 });
 
 test("times are local, with their offset", () => {
