@@ -91,8 +91,11 @@ export async function supervise(configuration: MasterConfiguration, context: Con
       service.serving(serves());
       serving();
     },
-    // Not before: the former master's workers go, and these have to carry all of the load.
-    onFull: () => void context.formerMaster?.send({ type: "serving" }),
+    // Not before: the former master's workers go, and these have to carry all of the load. Nor is its control socket taken
+    // before, since it goes on when this one fails.
+    onFull: () => {
+      if (context.formerMaster !== null) void control().then(() => context.formerMaster?.send({ type: "serving" }));
+    },
     onReplaced: async (pid) => {
       leaving = true;
       open.admin?.close();
@@ -185,6 +188,30 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     logs.reopen();
     return master.reload();
   };
+  /** Listens for `tricorn ctl`. */
+  const control = async (): Promise<void> => {
+    if (settings.control_socket_disable) return;
+    const source = {
+      ready: () => master.ready,
+      configFile: () => current().file,
+      origins: () => current().origins,
+      reload,
+      reopen,
+      stop: (graceful: boolean) => {
+        leaving = true;
+        void stop(graceful);
+      },
+    };
+    open.control = await openControl(host.sockets, controlTarget(master, source, context), {
+      path: settings.control_socket,
+      mode: settings.control_socket_mode,
+      takeOver: context.formerMaster !== null,
+      env: host.env,
+      notice: (level, message) => events.emit("notice", { level, message }),
+    });
+    // The end may have come meanwhile.
+    if (master.state.phase === "stopped") open.control?.close();
+  };
   const forget = settings.handle_signals
     ? obeySignals(host, "master", {
       drain: () => stop(true),
@@ -225,26 +252,7 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     if (error instanceof ListenError) throw new BindError(explainListenError(error));
     throw error;
   }
-  if (!settings.control_socket_disable) {
-    const source = {
-      ready: () => master.ready,
-      configFile: () => current().file,
-      origins: () => current().origins,
-      reload,
-      reopen,
-      stop: (graceful: boolean) => {
-        leaving = true;
-        void stop(graceful);
-      },
-    };
-    open.control = await openControl(host.sockets, controlTarget(master, source, context), {
-      path: settings.control_socket,
-      mode: settings.control_socket_mode,
-      takeOver: context.formerMaster !== null,
-      env: host.env,
-      notice: (level, message) => events.emit("notice", { level, message }),
-    });
-  }
+  if (context.formerMaster === null) await control();
   await Promise.race([served, finished]);
   return {
     get urls(): readonly string[] {

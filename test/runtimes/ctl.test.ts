@@ -169,6 +169,21 @@ onEachKind("tricorn ctl", (runtime: TestRuntime) => {
     });
   });
 
+  test("a new master that cannot start leaves the socket to the one that goes on", async () => {
+    const file = join(folder, "how");
+    writeFileSync(file, "ok");
+    const options = { app: "test/runtimes/fixtures/pool.ts", env: { POOL_FILE: file } };
+    await withPool(options, async ({ server, tell, show, settled }) => {
+      await settled(2);
+      writeFileSync(file, "throw");
+      server.signal("SIGUSR2");
+      await eventually(() => server.stderr.includes("Upgrade failed, this master goes on"), () => server.stderr);
+      expect((await show<StatsReport>("stats")).pid).toBe(server.pid);
+      await expect(tell("reload")).rejects.toThrow(/broken at import/);
+      expect(await settled(2)).toHaveLength(2);
+    });
+  });
+
   test.each(["graceful", "quick"])("shutdown %s ends it, and the socket is gone", async (how) => {
     await withPool({}, async ({ server, socket, tell }) => {
       expect(await tell(`shutdown ${how}`)).toMatch(/^shutting down/);
