@@ -103,6 +103,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "adapters/port_holder.ts",
     "adapters/open_browser.ts",
     "adapters/open_file.ts",
+    "adapters/strip_types.js",
     "node:",
   ],
   "adapters/watch.ts": ["src/cli/dev_host.ts types", "node:"],
