@@ -454,9 +454,17 @@ export class Master {
     return sockets;
   }
 
-  /** Closes what no configuration asks for any more. */
+  /**
+   * Closes what no configuration asks for any more. That of workers that drain does not count: they accept nothing, and who
+   * connects would wait for nobody.
+   */
   #closeUnused(): void {
-    const launches = [...this.#launches.values(), ...this.#pending.map(({ launch }) => launch)];
+    const { generation, reload } = this.#state;
+    const inForce = [generation, ...(reload === null ? [] : [reload.previous.generation])];
+    const launches = [
+      ...inForce.flatMap((one) => this.#launches.get(one) ?? []),
+      ...this.#pending.map(({ launch }) => launch),
+    ];
     const wanted = new Set(launches.flatMap(({ binds }) => socketKeys(binds)));
     for (const [key, socket] of this.#sockets) if (!wanted.has(key)) this.#close(socket, true);
     this.#sockets = new Map([...this.#sockets].filter(([key]) => wanted.has(key)));

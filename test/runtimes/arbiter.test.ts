@@ -72,6 +72,16 @@ const ready = (server: ServerProcess, times: number): Promise<void> => logged(se
 
 const text = async (server: ServerProcess, target = "/"): Promise<string> => (await server.get(target)).text;
 
+/** Why nobody can connect to `address`; null when somebody can. */
+const connectionError = (address: NetConnectOpts): Promise<string | null> =>
+  new Promise((resolve) => {
+    const socket = connectPlain(address, () => {
+      socket.destroy();
+      resolve(null);
+    });
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? ""));
+  });
+
 onEachKind("a pool", (runtime) => {
   test("workers serve; SIGTERM ends them all, with 0", async () => {
     const server = await startServer(runtime, POOL);
@@ -96,17 +106,9 @@ onEachKind("a pool", (runtime) => {
     client.send("GET /sleep?100000 HTTP/1.1\r\nHost: test\r\n\r\n");
     await text(server);
     server.signal("SIGTERM");
-    const code = (address: NetConnectOpts): Promise<unknown> =>
-      new Promise((resolve) => {
-        const socket = connectPlain(address, () => {
-          socket.destroy();
-          resolve("connected");
-        });
-        socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code));
-      });
     const tcp = { host: "127.0.0.1", port: server.port };
-    await eventually(async () => await code(tcp) === "ECONNREFUSED", () => server.stderr);
-    await eventually(async () => await code({ path }) === "ENOENT", () => server.stderr);
+    await eventually(async () => await connectionError(tcp) === "ECONNREFUSED", () => server.stderr);
+    await eventually(async () => await connectionError({ path }) === "ENOENT", () => server.stderr);
     expect(workers(server).length).toBeGreaterThan(0);
     server.signal("SIGQUIT");
     expect(await server.exited()).toBe(0);
@@ -245,6 +247,32 @@ onEachKind("a pool", (runtime) => {
         await eventually(async () => await get() === "2", () => stderr);
       } finally {
         child.kill("SIGTERM");
+      }
+    });
+
+    test("gives an address back that is no longer asked for, while old workers still finish", async () => {
+      const folder = newFolder();
+      const config = join(folder, "tricorn.config.json");
+      const [kept, dropped] = [join(folder, "kept"), join(folder, "dropped")] as const;
+      const configure = (...paths: string[]): void =>
+        writeFileSync(config, JSON.stringify({ bind: paths.map((path) => `unix:${path}`) }));
+      configure(kept, dropped);
+      const server = new ServerProcess(runtime, { ...POOL, bind: [], words: ["-c", config] });
+      try {
+        await ready(server, 2);
+        const client = await server.at({ path: kept }).connect();
+        client.send("GET /sleep?100000 HTTP/1.1\r\nHost: test\r\n\r\n");
+        await text(server);
+        expect(await connectionError({ path: dropped })).toBe(null);
+        configure(kept);
+        server.signal("SIGHUP");
+        await logged(server, "Reloaded");
+        await eventually(async () => await connectionError({ path: dropped }) === "ENOENT", () => server.stderr);
+        expect(await text(server)).toMatch(/ 1$/);
+        server.signal("SIGQUIT");
+        expect(await server.exited()).toBe(0);
+      } finally {
+        await server.stop();
       }
     });
 
