@@ -229,8 +229,13 @@ class Reloader {
     this.#watched = wanted;
     const ignored = new Ignored(folders, (path) => this.#dev.readSource(path), needed);
     const outputs = this.#dev.outputFiles();
+    let watch: Watch | null = null;
     const changes = this.#changes ??= new Changes({
-      onBatch: ({ paths, styles, at }: Batch) => void this.#change({ files: paths, at, styles }),
+      onBatch: ({ paths, styles, at }: Batch) => {
+        // By now it has been written as a whole; Bun may have told of its beginning alone.
+        if (paths.filter((path) => ignored.changed(path)).length > 0) void watch?.rescan();
+        void this.#change({ files: paths, at, styles });
+      },
       onEndless: (paths) =>
         this.#terminal.warn(
           `Changes with each reload: ${
@@ -238,13 +243,11 @@ class Reloader {
           }; if the application writes it, put it into .gitignore`,
         ),
     });
-    let watch: Watch | null = null;
     watch = await this.#dev.watch({
       folders,
       files,
       ignored: (path, isFolder) => ignored.has(path, isFolder),
       onEvent: (path) => {
-        if (ignored.changed(path)) void watch?.rescan();
         // Else each line that is said would be a change.
         if (!outputs.includes(path)) changes.add(path);
       },

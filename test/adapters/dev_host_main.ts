@@ -6,6 +6,7 @@ import { createServer } from "node:tls";
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { devHost, keepCertificate } from "../../adapters/dev_host.ts";
+import { Changes } from "../../src/dev/changes.ts";
 import { Ignored } from "../../src/dev/ignored.ts";
 
 const [command, ...words] = process.argv.slice(2) as [string, ...string[]];
@@ -17,12 +18,17 @@ const COMMANDS: Readonly<Record<string, () => unknown>> = {
   async watch() {
     const [folders, files] = words.map((word) => JSON.parse(word) as string[]) as [string[], string[]];
     const ignored = new Ignored(folders, (path) => devHost.readSource(path));
+    const changes = new Changes({
+      onBatch({ paths }) {
+        if (paths.some((path) => ignored.changed(path))) void watch.rescan().then(() => say({ rescanned: watch.size }));
+      },
+    });
     const watch = await devHost.watch({
       folders,
       files,
       ignored: (path, isFolder) => ignored.has(path, isFolder),
       onEvent: (path) => {
-        if (ignored.changed(path)) void watch.rescan().then(() => say({ rescanned: watch.size }));
+        changes.add(path);
         say({ event: path });
       },
       onProblem: (problem) => say({ problem }),
