@@ -39,8 +39,8 @@ export interface ServerSettings {
 const TICK = 250;
 /** Parsers kept for the next busy connections. */
 const SPARE_PARSERS = 256;
-/** Milliseconds for what has arrived before a drain to be read: a turn of the event loop. */
-const TURN = 10;
+/** Milliseconds for what has arrived before a drain to be read: turns of the event loop, on a busy machine, too. */
+const TURN = 50;
 
 const PLAINTEXT = "no TLS handshake where TLS is spoken: plain HTTP, perhaps (RFC 8446 §4)";
 

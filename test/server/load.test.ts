@@ -490,7 +490,7 @@ describe("drain with grace", () => {
     void client.send(GET);
     const drained = server.drain({ grace: 3600 });
     client.reset();
-    await vi.advanceTimersByTimeAsync(20);
+    await vi.advanceTimersByTimeAsync(100);
     await drained;
     expect(server.connections).toBe(0);
   });

@@ -342,7 +342,7 @@ describe("drain", () => {
     void busy.send(GET);
     const drained = server.drain();
     await settle();
-    await vi.advanceTimersByTimeAsync(20);
+    await vi.advanceTimersByTimeAsync(100);
     expect(fresh.ended).toBe(true);
     expect(busy.ended).toBe(false);
     expect(() => runtime.connect()).toThrow("refused");
