@@ -45,7 +45,7 @@ export async function serveAlone(
     }
     for (const bind of service.binds(settings)) {
       const listener = await server.listen(bind, listenOptions);
-      urls.push(urlOf(listener.bind, listenOptions.tls !== undefined));
+      urls.push(urlOf({ ...bind, ...listener.bind }, listenOptions.tls !== undefined));
     }
   } catch (error) {
     server.close();
