@@ -55,7 +55,6 @@ export const ABSENT: readonly Absent[] = [
   },
   { names: ["pythonpath"], reason: "Modules are found as the runtime finds them." },
   { names: ["paste", "raw_paste_global_conf"], reason: "PasteDeploy is of Python." },
-  { names: ["protocol", "uwsgi_allow_ips"], reason: "HTTP is spoken. uwsgi, FastCGI and SCGI are planned." },
   {
     names: ["permit_obsolete_folding", "strip_header_spaces", "permit_unconventional_http_version"],
     reason: "Whoever accepts what RFC 9112 forbids can be made to see another request than the proxy does.",

@@ -7,7 +7,7 @@
 // llhttp compiled to WebAssembly).
 
 import { COLON, CR, FIELD_VALUE, HEX, HTAB, LF, SP, TARGET, TOKEN, trimSpace } from "./bytes.ts";
-import { HTTP2_REASON, type RefusalStatus, RemoteProtocolError, TLS_REASON } from "./errors.ts";
+import { HTTP2_REASON, otherProtocol, type RefusalStatus, RemoteProtocolError } from "./errors.ts";
 import * as names from "./names.ts";
 import { checkAuthority, parseTarget, type Target } from "./target.ts";
 
@@ -62,9 +62,6 @@ const MAX_CHUNK_SIZE = 2 ** 48;
 const CODING = /^(?!chunked[ \t]*;)[!#$%&'*+\-.^_`|~0-9a-z]+(?:[ \t]*;[^,]*)?$/;
 /** How much of a buffer is decoded at a time: a usual head at once, a body behind it hardly. */
 const WINDOW = 2048;
-
-/** The type of the record that begins a TLS connection (RFC 8446 §5.1). */
-const TLS_HANDSHAKE = 22;
 
 const VERSION = [0x48, 0x54, 0x54, 0x50, 0x2f, -1, 0x2e, -1, CR, LF]; // HTTP/d.d CRLF
 
@@ -262,12 +259,18 @@ export class RequestParser {
       }
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
-      this.#state = FAILED;
-      this.error = error;
-      this.#position = this.#end;
-      this.keep();
-      return REFUSED;
+      return this.fail(error);
     }
+  }
+
+  /** Refuses all that may come: the fault was found here, or in what the bytes were wrapped in. */
+  protected fail(error: RemoteProtocolError): typeof REFUSED {
+    this.#state = FAILED;
+    this.error = error;
+    this.#position = this.#end;
+    // Not what a subclass makes of it: these are our own bytes.
+    RequestParser.prototype.keep.call(this);
+    return REFUSED;
   }
 
   #refuse(status: RefusalStatus, reason: string): never {
@@ -316,10 +319,7 @@ export class RequestParser {
     if (i - start > this.#limits.requestLine) this.#refuse(400, "malformed request line (RFC 9112 §3)");
     if (i === end) return false;
     if (bytes[i] !== SP || i === start) {
-      this.#refuse(
-        400,
-        i === start && bytes[i] === TLS_HANDSHAKE ? TLS_REASON : "malformed request line (RFC 9112 §3)",
-      );
+      this.#refuse(400, otherProtocol(bytes, start, i) ?? "malformed request line (RFC 9112 §3)");
     }
     if (i - start > MAX_METHOD) this.#refuse(501, "the method is longer than any that exists (RFC 9112 §3)");
     const methodEnd = i;

@@ -505,16 +505,12 @@ export class Exchange implements response.ResponseHead {
       this.#framing = this.isHead ? response.NO_BODY : response.BY_LENGTH;
       this.#remaining = length;
       head += `Content-Length: ${length}\r\n`;
-    } else if (this.#http11) {
-      this.#framing = response.CHUNKED;
-      head += "Transfer-Encoding: chunked\r\n";
     } else {
-      this.#framing = response.UNTIL_CLOSE;
-      this.keepAlive = false;
+      this.#framing = session.protocol.unknownLength(this.#http11);
+      if (this.#framing === response.CHUNKED) head += "Transfer-Encoding: chunked\r\n";
+      else if (this.#framing === response.UNTIL_CLOSE) this.keepAlive = false;
     }
-    if (!this.keepAlive) head += "Connection: close\r\n";
-    else if (!this.#http11) head += "Connection: keep-alive\r\n";
-    return `${head}\r\n`;
+    return session.protocol.endHead(head, this.keepAlive, this.#http11);
   }
 
   /** Sends chunk after chunk while the body has them at once and the peer takes them; goes on later where either waits. */
