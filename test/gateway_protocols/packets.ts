@@ -80,15 +80,15 @@ export function fastcgi(sent: Variables, body = "", options: FastCgiOptions = {}
   return begin(id, { keep }) + stream(4, pairs(sent), options) + stream(5, body, options);
 }
 
-export interface Record {
+export interface FastCgiRecord {
   readonly type: number;
   readonly id: number;
   readonly content: string;
 }
 
 /** The records that an application has sent. @throws {Error} when they are no records. */
-export function records(text: string): Record[] {
-  const list: Record[] = [];
+export function records(text: string): FastCgiRecord[] {
+  const list: FastCgiRecord[] = [];
   for (let at = 0; at < text.length;) {
     const byte = (offset: number): number => text.charCodeAt(at + offset);
     const length = byte(4) << 8 | byte(5);

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { latin1 } from "../http1/feed.ts";
-import { bytes, NAMES, newReader, read } from "./feed.ts";
-import { fastcgi, record, scgi, uwsgi, type Variables } from "./packets.ts";
+import { bytes, type Name, NAMES, newReader, read } from "./feed.ts";
+import { fastcgi, type FastCgiOptions, record, scgi, uwsgi, type Variables } from "./packets.ts";
 
 const byte = fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code));
 const name = fc.string({ unit: fc.constantFrom(..."ABCDEFGHIJKLMNOPQRSTUVWXYZ_"), minLength: 1, maxLength: 20 })
@@ -21,7 +21,7 @@ const options = fc.record({
 });
 const cuts = fc.array(fc.nat(), { maxLength: 8 });
 
-const SEND = {
+const SEND: Readonly<Record<Name, (sent: Variables, body: string, how: FastCgiOptions) => string>> = {
   uwsgi: (sent: Variables, body: string) => uwsgi(sent, body),
   scgi: (sent: Variables, body: string) => scgi(sent, body),
   fastcgi,
