@@ -307,6 +307,21 @@ function suite(runtime: TestRuntime, program: string): void {
         expect(text.length).toBe(800 * 65_536);
       });
 
+      test.each(
+        [
+          ["/broken/length", WAYS],
+          // In uwsgi and SCGI only the connection's end tells, as in HTTP/1.0.
+          ["/broken/stream", ["http", "fastcgi"]],
+        ] as const,
+      )("a response that breaks off is no whole one: %s", async (path, ways) => {
+        const client = await say(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        const over = (): boolean => client.ending !== null || client.received.includes("\r\n0\r\n\r\n");
+        await eventually(over, () => client.received);
+        expect(client.received).toContain("begun");
+        expect(client.received.includes("\r\n0\r\n\r\n")).toBe(!(ways as readonly Way[]).includes(way));
+        client.destroy();
+      });
+
       /** The rest of the environ, by the scheme that the client has spoken. */
       async function environ(tls: boolean, more = "", path = "/app/x"): Promise<Record<string, unknown>> {
         const text = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nX-Environ: 1\r\n${more}Connection: close\r\n\r\n`;
