@@ -72,7 +72,8 @@ const SPARE = 5;
 export function stopSeconds({ settings }: Deployment): number {
   // 0 is no limit, which no supervisor has to offer.
   const graceful = settings.graceful_timeout || 600;
-  return Math.ceil(settings.drain_delay + graceful) + SPARE;
+  const grace = settings.drain_delay > 0 ? settings.keepalive_grace : 0;
+  return Math.ceil(settings.drain_delay + grace + graceful) + SPARE;
 }
 
 /** The address by which the web server on this machine reaches Tricorn: a unix socket where there is one. */

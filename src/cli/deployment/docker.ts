@@ -97,7 +97,7 @@ function compose(deployment: Deployment): string {
     "    env_file:",
     "      - path: .env.production",
     "        required: false",
-    "    # More than drain_delay and graceful_timeout.",
+    "    # More than drain_delay, keepalive_grace and graceful_timeout.",
     `    stop_grace_period: ${stopSeconds(deployment)}s`,
     "    restart: unless-stopped",
     "    # CHANGE: what the application writes needs a volume.",

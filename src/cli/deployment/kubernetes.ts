@@ -58,7 +58,7 @@ function manifests(deployment: Deployment): string {
     "      labels:",
     `        app.kubernetes.io/name: ${name}`,
     "    spec:",
-    `      # More than drain_delay (${drainDelay} s) and graceful_timeout (${settings.graceful_timeout} s).`,
+    `      # More than drain_delay (${drainDelay} s), keepalive_grace and graceful_timeout (${settings.graceful_timeout} s).`,
     `      terminationGracePeriodSeconds: ${grace}`,
     "      automountServiceAccountToken: false",
     "      securityContext:",

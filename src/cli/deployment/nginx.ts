@@ -80,11 +80,16 @@ export function nginxConf(deployment: Deployment, where: "host" | "compose"): st
     comment(...HEADS[where === "compose" ? "compose" : upstream.kind === "unix" ? "unix" : "tcp"](name)),
     "",
     `upstream ${name} {`,
+    indent(comment("What nginx knows of these hosts, for all of its processes.")),
+    `  zone ${name} 64k;`,
     where === "host" && indent(comment(`The address that ${config} has in "bind".`)),
-    `  server ${address};`,
+    where === "host" && indent(
+      comment("A host that does not answer is left out for a second (of several; a single one is always asked)."),
+    ),
+    `  server ${address}${where === "host" ? " fail_timeout=1s" : ""};`,
     where === "host" && indent(comment(
       "CHANGE: a second host. Each may then be restarted alone: nginx takes the other one meanwhile.",
-      "server 192.0.2.2:8000;",
+      "server 192.0.2.2:8000 fail_timeout=1s;",
     )),
     indent(
       comment("Idle connections that each of nginx's processes keeps, and how long: less than Tricorn's keepalive."),

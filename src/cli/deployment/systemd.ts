@@ -102,7 +102,7 @@ function serviceUnit(deployment: Deployment, sockets: boolean): string {
       : comment("With workers there would be reloads (ExecReload); one process is restarted."),
     comment("SIGTERM to the master alone, which tells its workers."),
     "KillMode=mixed",
-    comment("More than boot_timeout; more than drain_delay and graceful_timeout."),
+    comment("More than boot_timeout; more than drain_delay, keepalive_grace and graceful_timeout."),
     `TimeoutStartSec=${settings.boot_timeout === 0 ? "infinity" : Math.ceil(settings.boot_timeout) + 30}`,
     `TimeoutStopSec=${stopSeconds(deployment)}`,
     comment("Wrong usage, and an application that does not load, do not get better."),
