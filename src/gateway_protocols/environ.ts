@@ -1,14 +1,19 @@
-// From the variables that a web server sends to the request that its client sent: an HTTP/1.1 head again, so that http1
-// judges it by the same rules as any other and the application sees the same environ, and beside it what HTTP cannot say
-// of the client. What is no part of a request (DOCUMENT_ROOT, REMOTE_USER, keys of ESGI, ...) is left out.
+// From the variables that a web server sends to the request that its client sent: the parts of an HTTP/1.1 head, which
+// http1 judges by the same rules as any other, so that the application sees the same environ; and beside them what HTTP
+// cannot say of the client. What is no part of a request (DOCUMENT_ROOT, REMOTE_USER, keys of ESGI, ...) is left out.
 
 import { formatIp, parseIp } from "./ip_address.ts";
 import { GatewayFault, type Variable } from "./reader.ts";
 
-/** A request as the web server tells it. Strings have one character a byte, and may be empty. */
+/** A request as the web server tells it. Strings have one character a byte; whether they are legal is http1's to say. */
 export interface GatewayRequest {
-  /** Request line, fields and the empty line. No line has a CR or LF of its own; whether it is legal is http1's to say. */
-  readonly head: string;
+  readonly method: string;
+  /** As the client sent it. */
+  readonly target: string;
+  /** 0 for HTTP/1.0; all above it has the semantics of 1. */
+  readonly minorVersion: 0 | 1;
+  /** In order; names are tokens. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
   /** In canonical form; "" for a client on a unix socket. */
   readonly remoteAddress: string;
   /** Decimal, or "". */
@@ -44,100 +49,137 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 
 /** Tokens (RFC 9110 §5.6.2) without small letters. */
 const FIELD = /^HTTP_[!#$%&'*+\-.^_`|~0-9A-Z]+$/;
-const LINE_END = /[\r\n]/;
 /** "_", which nginx's users write where a name is wanted and none is meant, is no host. */
 const HOST = /^[0-9A-Za-z][0-9A-Za-z._-]*$/;
 /** What may not stand in a path as it is: not visible ASCII, or "%", "?", "#". */
 const NOT_IN_PATH = /[^\x21\x22\x24\x26-\x3e\x40-\x7e]/g;
 
-/** Spellings of names, made once. Bounded, since names come from outside. */
+/** Spellings of names, made once. Bounded, since names come from outside; "" for a variable that is no field. */
 const names = new Map<string, string>();
-const MAX_NAMES = 512;
+const MAX_NAMES = 1024;
+const MAX_NAME = 64;
 
 /**
- * @param chunked the body has no length that is known: it will be told to http1 in chunks
+ * @param chunked the body has no length that is known: http1 is told so
  * @throws {GatewayFault} when a variable that is needed is missing, or cannot mean anything.
  */
 export function requestOf(variables: readonly Variable[], chunked: boolean): GatewayRequest {
   // A variable that comes twice has its last value, as in PHP: configurations override what they include that way.
-  const told = new Map<string, string>();
-  let fields = "";
+  let method = "";
+  let target = "";
+  let protocol = "";
+  let query = "";
+  let script = "";
+  let path: string | null = null;
+  let type = "";
+  let length = "";
+  let address = "";
+  let port = "";
+  let serverName = "";
+  let serverPort = "";
+  let https = "";
+  let scheme = "";
+  const fields: [string, string][] = [];
   for (const [name, value] of variables) {
-    if (!name.startsWith("HTTP_")) {
-      told.set(name, value);
-      continue;
+    switch (name) {
+      case "REQUEST_METHOD":
+        method = value;
+        break;
+      case "REQUEST_URI":
+        target = value;
+        break;
+      case "SERVER_PROTOCOL":
+        protocol = value;
+        break;
+      case "QUERY_STRING":
+        query = value;
+        break;
+      case "SCRIPT_NAME":
+        script = value;
+        break;
+      case "PATH_INFO":
+        path = value;
+        break;
+      case "CONTENT_TYPE":
+        type = value;
+        break;
+      case "CONTENT_LENGTH":
+        length = value;
+        break;
+      case "REMOTE_ADDR":
+        address = value;
+        break;
+      case "REMOTE_PORT":
+        port = value;
+        break;
+      case "SERVER_NAME":
+        serverName = value;
+        break;
+      case "SERVER_PORT":
+        serverPort = value;
+        break;
+      case "HTTPS":
+        https = value;
+        break;
+      case "REQUEST_SCHEME":
+        scheme = value;
+        break;
+      default: {
+        const spelled = names.get(name) ?? spell(name);
+        if (spelled !== "") fields.push([spelled, value]);
+      }
     }
-    if (LEFT_OUT.has(name) || !FIELD.test(name)) continue;
-    fields += `${names.get(name) ?? spell(name)}: ${oneLine(name, value)}\r\n`;
   }
-  const method = told.get("REQUEST_METHOD");
-  if (method === undefined || method === "") {
-    throw new GatewayFault(400, "REQUEST_METHOD is missing (RFC 3875 §4.1.12)");
-  }
-  const type = told.get("CONTENT_TYPE");
-  if (type !== undefined && type !== "") fields += `Content-Type: ${oneLine("CONTENT_TYPE", type)}\r\n`;
-  const length = told.get("CONTENT_LENGTH");
-  if (chunked) fields += "Transfer-Encoding: chunked\r\n";
-  else if (length !== undefined && length !== "") fields += `Content-Length: ${oneLine("CONTENT_LENGTH", length)}\r\n`;
-  const line = `${oneLine("REQUEST_METHOD", method)} ${targetOf(told)} ${protocolOf(told)}`;
+  if (method === "") throw new GatewayFault(400, "REQUEST_METHOD is missing (RFC 3875 §4.1.12)");
+  if (type !== "") fields.push(["Content-Type", type]);
+  if (chunked) fields.push(["Transfer-Encoding", "chunked"]);
+  else if (length !== "") fields.push(["Content-Length", length]);
+  const remoteAddress = remoteAddressOf(address);
   return {
-    head: `${line}\r\n${fields}\r\n`,
-    ...remoteOf(told),
-    serverName: serverNameOf(told.get("SERVER_NAME") ?? ""),
-    serverPort: portOf(told.get("SERVER_PORT")),
-    scheme: isOn(told.get("HTTPS")) || told.get("REQUEST_SCHEME")?.toLowerCase() === "https" ? "https" : "http",
-    mount: mountOf(told),
+    method,
+    // REQUEST_URI is no variable of CGI's, but all send it.
+    target: target === "" ? targetOf(script + (path ?? ""), query) : target,
+    // What the client spoke to the web server, as far as an environ can say it.
+    minorVersion: /^HTTP\/(?:1\.[1-9]|[2-9])/.test(protocol) ? 1 : 0,
+    fields,
+    remoteAddress,
+    remotePort: remoteAddress === "" ? "" : portOf(port) ?? "",
+    serverName: serverNameOf(serverName),
+    serverPort: portOf(serverPort),
+    scheme: /^(?:on|1|true|yes)$/i.test(https) || scheme.toLowerCase() === "https" ? "https" : "http",
+    // Alone it is the path of a script, as in nginx's fastcgi_params. Whether the target is below it, and so what PATH_INFO
+    // is, is decided by whoever decodes the target.
+    mount: path === null ? "" : mountOf(script),
   };
-}
-
-/** A value that cannot pass for the end of its line. */
-function oneLine(name: string, value: string): string {
-  if (LINE_END.test(value)) throw new GatewayFault(400, `a line end in ${name} (RFC 9110 §5.5)`);
-  return value;
 }
 
 /** `HTTP_X_REQUEST_ID` is `X-Request-Id`: how the client spelled it is lost. */
 function spell(name: string): string {
-  const spelled = name.slice(5).toLowerCase().replaceAll("_", "-").replace(
-    /(^|-)[a-z]/g,
-    (start) => start.toUpperCase(),
-  );
-  if (names.size < MAX_NAMES) names.set(name, spelled);
+  const spelled = !FIELD.test(name) || LEFT_OUT.has(name)
+    ? ""
+    : name.slice(5).toLowerCase().replaceAll("_", "-").replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+  if (names.size < MAX_NAMES && name.length <= MAX_NAME) names.set(name, spelled);
   return spelled;
 }
 
-/**
- * The target as the client sent it, where the web server tells (REQUEST_URI, which all do and CGI does not know); else
- * one that means the same.
- */
-function targetOf(told: ReadonlyMap<string, string>): string {
-  const raw = told.get("REQUEST_URI");
-  if (raw !== undefined && raw !== "") return oneLine("REQUEST_URI", raw);
-  const path = (told.get("SCRIPT_NAME") ?? "") + (told.get("PATH_INFO") ?? "");
+/** A target that means the same as a decoded path and an encoded query. */
+function targetOf(path: string, query: string): string {
   if (path === "") throw new GatewayFault(400, "there is neither REQUEST_URI nor PATH_INFO");
-  const query = told.get("QUERY_STRING") ?? "";
   const escaped = path.replace(
     NOT_IN_PATH,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
   );
-  return oneLine("QUERY_STRING", query === "" ? escaped : `${escaped}?${query}`);
+  return query === "" ? escaped : `${escaped}?${query}`;
 }
 
-/** What the client spoke to the web server, as far as an environ can say it: HTTP/2 and 3 have the semantics of 1.1. */
-function protocolOf(told: ReadonlyMap<string, string>): string {
-  const protocol = told.get("SERVER_PROTOCOL") ?? "";
-  return /^HTTP\/(?:1\.[1-9]|[2-9])/.test(protocol) ? "HTTP/1.1" : "HTTP/1.0";
-}
-
-function remoteOf(told: ReadonlyMap<string, string>): Pick<GatewayRequest, "remoteAddress" | "remotePort"> {
-  const address = told.get("REMOTE_ADDR") ?? "";
+function remoteAddressOf(address: string): string {
   // Without it nobody could tell whose word the forwarded fields are.
   if (address === "") throw new GatewayFault(400, "REMOTE_ADDR is missing (RFC 3875 §4.1.8)");
   // nginx's word for a client on a unix socket.
-  if (address === "unix:") return { remoteAddress: "", remotePort: "" };
+  if (address === "unix:") return "";
   const ip = parseIp(address);
   if (ip === null) throw new GatewayFault(400, "REMOTE_ADDR is no IP address (RFC 3875 §4.1.8)");
-  return { remoteAddress: formatIp(ip), remotePort: portOf(told.get("REMOTE_PORT")) ?? "" };
+  return formatIp(ip);
 }
 
 function serverNameOf(name: string): string | null {
@@ -146,21 +188,12 @@ function serverNameOf(name: string): string | null {
   return bare.includes(":") && parseIp(bare) !== null ? `[${bare}]` : null;
 }
 
-function portOf(port: string | undefined): string | null {
-  return port !== undefined && /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535 ? port : null;
+function portOf(port: string): string | null {
+  return /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535 ? port : null;
 }
 
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && /^(?:on|1|true|yes)$/i.test(value);
-}
-
-/**
- * SCRIPT_NAME is a mount only beside a PATH_INFO: alone it is the path of a script, as in nginx's fastcgi_params.
- * Whether the target is below it, and so what PATH_INFO is, is decided by whoever decodes the target.
- */
-function mountOf(told: ReadonlyMap<string, string>): string {
-  const name = told.get("SCRIPT_NAME") ?? "";
-  if (!told.has("PATH_INFO") || !name.startsWith("/")) return "";
-  const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0));
+function mountOf(script: string): string {
+  if (!script.startsWith("/") || script === "/") return "";
+  const bytes = Uint8Array.from(script, (character) => character.charCodeAt(0));
   return new TextDecoder().decode(bytes).replace(/\/+$/, "");
 }

@@ -84,9 +84,9 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.target": target,
     "esgi.headers": parser.fields,
     "esgi.file_wrapper": fileWrapper,
-    "esgi.early_hints": exchange.earlyHints,
     [EXCHANGE]: exchange,
   } as unknown as Environ;
+  if (session.protocol.interim) environ["esgi.early_hints"] = exchange.earlyHints;
   // Either way an own property, so that `{ ...environ }` has it too.
   if (server.runtime.cheapSignals) environ["esgi.signal"] = exchange.signal;
   else Object.defineProperty(environ, "esgi.signal", SIGNAL);

@@ -1,5 +1,5 @@
-// uwsgi, FastCGI and SCGI on a connection: what src/gateway_protocols reads becomes an HTTP/1.1 request again and goes
-// through the same parser as every other, with the same limits; what CGI tells of the client besides goes into the environ.
+// uwsgi, FastCGI and SCGI on a connection: what src/gateway_protocols reads becomes an HTTP/1.1 request again, which the
+// same parser judges as every other, with the same limits; what CGI tells of the client besides goes into the environ.
 
 import type { Environ } from "../esgi/environ.ts";
 import { isBelow } from "../esgi/request.ts";
@@ -18,7 +18,7 @@ import {
 import { ScgiReader } from "../gateway_protocols/scgi.ts";
 import { UwsgiReader } from "../gateway_protocols/uwsgi.ts";
 import { RemoteProtocolError } from "../http1/errors.ts";
-import { END, HEAD, type Limits, NEED_DATA, type ParserEvent, RequestParser } from "../http1/parser.ts";
+import { HEAD, type Limits, NEED_DATA, type ParserEvent, RequestParser } from "../http1/parser.ts";
 import { BY_PROTOCOL, type Framing, UNTIL_CLOSE } from "../http1/response.ts";
 import type { GatewayName, Runtime } from "../runtime/port.ts";
 import type { Protocol, Speaker } from "./protocol.ts";
@@ -49,6 +49,7 @@ class Gateway<Reader extends GatewayReader> implements Protocol {
   readonly #limits: Limits;
   /** Responses begin as CGI's do. */
   readonly #cgi: boolean;
+  readonly interim = false;
   #parser: GatewayParser | null = null;
 
   constructor(reader: Reader, runtime: Runtime, limits: Limits, cgi: boolean) {
@@ -83,9 +84,8 @@ class Gateway<Reader extends GatewayReader> implements Protocol {
       environ.SCRIPT_NAME = request.mount;
       environ.PATH_INFO = environ.PATH_INFO.slice(request.mount.length);
     }
-    // Powers that these protocols have not, and what is known of TLS between us and the web server only.
-    delete environ["esgi.early_hints"];
-    delete environ["esgi.tls"];
+    // That is between us and the web server.
+    if (environ["esgi.tls"] !== undefined) delete environ["esgi.tls"];
   }
 
   unknownLength(): Framing {
@@ -110,6 +110,7 @@ class Gateway<Reader extends GatewayReader> implements Protocol {
   }
 
   end(): string {
+    this.#parser?.answered();
     return "";
   }
 }
@@ -132,7 +133,7 @@ class FastCgi extends Gateway<FastCgiReader> {
   }
 
   override end(): string {
-    return this.reader.endRequest();
+    return super.end() + this.reader.endRequest();
   }
 }
 
@@ -149,8 +150,11 @@ class GatewayParser extends RequestParser {
   request: GatewayRequest | null = null;
   readonly #reader: GatewayReader;
   readonly #speaker: Speaker;
-  /** The whole body has been read: what comes before the response is of the protocol itself. */
+  /** The whole body has been read, and the response is not over: what comes meanwhile is of the protocol itself. */
   #complete = false;
+  #answered = false;
+  /** Of the body, where it has a length. */
+  #left = 0;
   /** The body has no length, so it is told to http1 in chunks. */
   #chunked = false;
   /** A fault that is told when all before it has been read. */
@@ -183,59 +187,71 @@ class GatewayParser extends RequestParser {
   override next(): ParserEvent {
     for (;;) {
       const event = super.next();
-      if (event === HEAD) {
-        this.keepAlive = this.#reader.keepsConnection;
-        if (!this.chunked && this.contentLength <= 0) this.#finishBody();
-        return event;
-      }
-      if (event === END) this.#finishBody();
       if (event !== NEED_DATA) return event;
       if (this.#pending !== null) return this.fail(this.#pending);
-      if (!this.#read()) return NEED_DATA;
+      const found = this.#read();
+      if (found !== null) return found;
     }
   }
 
-  /** Moves on what the reader has; false when there is nothing. */
-  #read(): boolean {
+  /** The response is over. */
+  answered(): void {
+    this.#answered = true;
+    this.#complete = false;
+  }
+
+  /** Moves on what the reader has; null: the parser may have something to say. */
+  #read(): typeof HEAD | typeof NEED_DATA | null {
     const reader = this.#reader;
     const event = reader.next();
     this.#interject();
     switch (event) {
       case NEED_MORE:
-        return false;
+        return NEED_DATA;
       case VARIABLES:
-        this.#begin();
-        return true;
+        return this.#begin();
       case READ_DATA:
         if (this.#chunked) this.#pushChunk(reader.data);
         else super.push(reader.data);
-        return true;
+        this.#left -= reader.data.length;
+        if (this.#left === 0) this.#finishBody();
+        return null;
       case READ_END:
-        if (this.#chunked) super.push(bytesOf("0\r\n\r\n"));
+        if (!this.#chunked) return null;
+        super.push(bytesOf("0\r\n\r\n"));
         this.#chunked = false;
-        return true;
+        this.#finishBody();
+        return null;
       case ABORTED:
         this.#pending = new RemoteProtocolError(400, "the web server aborted the request");
         this.#tellAbort();
-        return true;
-      default:
-        this.#fault(reader.fault!);
-        return true;
+        return null;
+      default: {
+        const { status, message } = reader.fault!;
+        this.#pending = new RemoteProtocolError(status, message);
+        return null;
+      }
     }
   }
 
-  #begin(): void {
-    const reader = this.#reader;
-    this.#complete = false;
-    this.#chunked = reader.bodyLength < 0;
+  #begin(): typeof HEAD | null {
+    const { variables, bodyLength, keepsConnection } = this.#reader;
+    this.#answered = false;
+    this.#chunked = bodyLength < 0;
+    this.#left = bodyLength;
     try {
-      this.request = requestOf(reader.variables, this.#chunked);
+      const request = requestOf(variables, this.#chunked);
+      this.takeHead(request.method, request.target, request.minorVersion, request.fields);
+      this.request = request;
     } catch (error) {
-      if (!(error instanceof GatewayFault)) throw error;
-      this.#fault(error);
-      return;
+      if (error instanceof GatewayFault) this.#pending = new RemoteProtocolError(error.status, error.message);
+      else if (error instanceof RemoteProtocolError) this.#pending = error;
+      else throw error;
+      return null;
     }
-    super.push(bytesOf(this.request.head));
+    this.keepAlive = keepsConnection;
+    if (bodyLength === 0) this.#finishBody();
+    return HEAD;
   }
 
   /** RFC 9112 §7.1. */
@@ -245,19 +261,14 @@ class GatewayParser extends RequestParser {
     super.push(bytesOf("\r\n"));
   }
 
-  #fault({ status, message }: GatewayFault): void {
-    this.#pending = new RemoteProtocolError(status, message);
-  }
-
   #finishBody(): void {
-    if (this.#complete) return;
-    this.#complete = true;
+    this.#complete = !this.#answered;
     this.#readAhead();
   }
 
   /** While the application works, a web server may ask something of the protocol, or abort the request. */
   #readAhead(): void {
-    while (this.#complete && this.#pending === null && this.#reader.buffered > 0) if (!this.#read()) return;
+    while (this.#complete && this.#pending === null && this.#reader.buffered > 0 && this.#read() === null);
   }
 
   #interject(): void {

@@ -17,6 +17,8 @@ export interface Speaker {
 export interface Protocol {
   /** True while what is answered reaches somebody. */
   readonly answers: boolean;
+  /** Interim responses can be sent. */
+  readonly interim: boolean;
   /** The parser for a connection that has something to say. */
   takeParser(speaker: Speaker): RequestParser;
   /** It has nothing to say any more, for now or for ever. */
@@ -40,6 +42,7 @@ export interface Protocol {
 /** One for all connections of a server. */
 export class Http implements Protocol {
   readonly answers = true;
+  readonly interim = true;
   readonly #server: Server;
 
   constructor(server: Server) {

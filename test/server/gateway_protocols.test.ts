@@ -387,14 +387,18 @@ describe.each(NAMES)("%s: bad input", (name) => {
   const send = SEND[name];
 
   test.each([
-    ["a method that is no token", { REQUEST_METHOD: "G(T" }, 400, /malformed request line/],
+    ["a method that is no token", { REQUEST_METHOD: "G(T" }, 400, /malformed method/],
     ["a target with a space", { REQUEST_URI: "/a b" }, 400, /./],
+    ["a method with a line end", { REQUEST_METHOD: "GET\r\n" }, 400, /malformed method/],
+    ["a target with a line end", { REQUEST_URI: "/\r\nX: y" }, 400, /malformed request target/],
+    ["a type with a line end", { CONTENT_TYPE: "a\nb" }, 400, /control character/],
+    ["a method that is too long", { REQUEST_METHOD: "G".repeat(99) }, 501, /method/],
     ["a target that smuggles a version", { REQUEST_URI: "/ HTTP/1.1" }, 400, /./],
     ["no host", { HTTP_HOST: "" }, 400, /empty Host/],
     ["a host that is none", { HTTP_HOST: "a b" }, 400, /malformed host/],
     ["a control character in a field", { HTTP_X: "a\x01b" }, 400, /control character/],
     ["a NUL in a field", { HTTP_X: "a\0b" }, 400, /./],
-    ["a line end in a field", { HTTP_X: "a\r\nX-B: c" }, 400, /a line end in HTTP_X/],
+    ["a line end in a field", { HTTP_X: "a\r\nX-B: c" }, 400, /control character/],
     ["a target that is too long", { REQUEST_URI: `/${"a".repeat(9000)}` }, 414, /limit_request_line/],
     ["a field that is too long", { HTTP_X: "a".repeat(9000) }, 431, /limit_request_field_size/],
     ["CONNECT", { REQUEST_METHOD: "CONNECT", REQUEST_URI: "a:1" }, 405, /no proxy/],
