@@ -89,6 +89,8 @@ export class Master {
   #stepping = false;
   #full = false;
   #upgrade: ChildProcessHandle | null = null;
+  /** This process has no socket any more. */
+  #closed = false;
   /** The sockets belong to another master now: their paths stay. */
   #handedOver = false;
 
@@ -300,6 +302,8 @@ export class Master {
         this.#spawn(command);
         return;
       case "drain":
+        // First, so that a worker is the last to have them: what comes while nobody accepts would be reset at the end.
+        if (this.#state.phase === "stopping") this.#closeSockets();
         this.#send(command.id, { type: "drain", grace: command.grace });
         return;
       case "quit":
@@ -418,11 +422,18 @@ export class Master {
 
   #end(code: number): void {
     this.#stopTicking();
-    for (const socket of this.#sockets.values()) socket.close(!this.#handedOver);
+    this.#closeSockets();
     void this.#runHook("on_exit").then(() => this.#finish(code));
   }
 
   // Sockets.
+
+  /** For good: the process ends, or another master has them. */
+  #closeSockets(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const socket of this.#sockets.values()) socket.close(!this.#handedOver);
+  }
 
   async #bindAll(launch: Launch): Promise<ReadonlyMap<string, SharedSocket>> {
     const sockets = new Map<string, SharedSocket>();
