@@ -3,7 +3,7 @@
 
 import { ConfigError, quote } from "../config/error.ts";
 import { didYouMean } from "../config/nearest.ts";
-import { resolveSources } from "../config/settings.ts";
+import { resolveSources, type Source } from "../config/settings.ts";
 import { escapeLine } from "../observe/text.ts";
 import { findConfigFile, readConfigFile } from "./config_file.ts";
 import { apache } from "./deployment/apache.ts";
@@ -136,6 +136,9 @@ function refuseMeaningless(target: string, template: DeploymentTemplate, flags: 
   if (flags.stdout && flags.output !== null) throw new ConfigError("init: --stdout and --output: choose one of them");
 }
 
+/** Deployed, it has workers, unless the configuration says otherwise: for one process there are no reloads. */
+const POOL: Source = { from: "default", options: { workers: "auto" } };
+
 /** The project in the folder where the command was started. */
 async function look(
   flags: Flags,
@@ -147,7 +150,7 @@ async function look(
   const file = findConfigFile(flags.config, folder, host);
   const given = file === null ? {} : await readConfigFile(file, host);
   // The environment is this machine's, and the files are for another one.
-  const { settings, origins } = resolveSources([{ from: file?.name ?? "", options: given }], {});
+  const { settings, origins } = resolveSources([POOL, { from: file?.name ?? "", options: given }], {});
   const target: Target = runtime.name === "deno" || runtime.name === "bun" ? runtime.name : "node";
   const app = operand ?? settings.app;
   return {

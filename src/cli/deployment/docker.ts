@@ -45,7 +45,7 @@ export function containerFlags(deployment: Deployment, admin: string, more: read
     ...(origins.workers === "default" ? ["--workers", "auto"] : []),
     "--admin-bind",
     admin,
-    ...(settings.workers === 0 && origins.workers !== "default" ? [] : ["--no-control-socket"]),
+    ...(settings.workers === 0 ? [] : ["--no-control-socket"]),
     ...more,
   ];
 }

@@ -43,14 +43,14 @@ const hasSocket = ({ settings }: Deployment): boolean => !settings.bind.some((bi
 function serviceUnit(deployment: Deployment, sockets: boolean): string {
   const { name, folder, settings, origins, command, target } = deployment;
   const config = configName(deployment);
-  const master = settings.workers !== 0 || origins.workers === "default";
+  const master = settings.workers !== 0;
   const control = settings.control_socket ?? `/run/${name}/ctl`;
   const words = [
     ...command,
     "serve",
     ...(origins.app === "default" ? [deployment.app] : []),
     ...configWords(deployment),
-    ...(settings.workers === 0 && master ? ["--workers", "auto"] : []),
+    ...(origins.workers === "default" ? ["--workers", "auto"] : []),
     ...(master && settings.control_socket === null && !settings.control_socket_disable
       ? ["--control-socket", control]
       : []),
