@@ -54,82 +54,70 @@ const HOST = /^[0-9A-Za-z][0-9A-Za-z._-]*$/;
 /** What may not stand in a path as it is: not visible ASCII, or "%", "?", "#". */
 const NOT_IN_PATH = /[^\x21\x22\x24\x26-\x3e\x40-\x7e]/g;
 
-/** Spellings of names, made once. Bounded, since names come from outside; "" for a variable that is no field. */
-const names = new Map<string, string>();
-const MAX_NAMES = 1024;
+/** The variables that are used besides those of fields. */
+const USED = [
+  "REQUEST_METHOD",
+  "REQUEST_URI",
+  "SERVER_PROTOCOL",
+  "QUERY_STRING",
+  "SCRIPT_NAME",
+  "PATH_INFO",
+  "CONTENT_TYPE",
+  "CONTENT_LENGTH",
+  "REMOTE_ADDR",
+  "REMOTE_PORT",
+  "SERVER_NAME",
+  "SERVER_PORT",
+  "HTTPS",
+  "REQUEST_SCHEME",
+] as const;
+
+/**
+ * What a variable's name stands for: its place in {@link USED}, the name of a field, or "" for nothing. Looked up once a
+ * name; bounded, since names come from outside.
+ */
+const meanings = new Map<string, number | string>(USED.map((name, index) => [name, index]));
+const MAX_MEANINGS = 1024;
 const MAX_NAME = 64;
+
+/** `HTTP_X_REQUEST_ID` is `X-Request-Id`: how the client spelled it is lost. */
+function learn(name: string): string {
+  const field = !FIELD.test(name) || LEFT_OUT.has(name)
+    ? ""
+    : name.slice(5).toLowerCase().replaceAll("_", "-").replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+  if (meanings.size < MAX_MEANINGS && name.length <= MAX_NAME) meanings.set(name, field);
+  return field;
+}
 
 /**
  * @param chunked the body has no length that is known: http1 is told so
  * @throws {GatewayFault} when a variable that is needed is missing, or cannot mean anything.
  */
 export function requestOf(variables: readonly Variable[], chunked: boolean): GatewayRequest {
-  // A variable that comes twice has its last value, as in PHP: configurations override what they include that way.
-  let method = "";
-  let target = "";
-  let protocol = "";
-  let query = "";
-  let script = "";
-  let path: string | null = null;
-  let type = "";
-  let length = "";
-  let address = "";
-  let port = "";
-  let serverName = "";
-  let serverPort = "";
-  let https = "";
-  let scheme = "";
+  // One that comes twice has its last value, as in PHP: configurations override what they include that way.
+  const told: (string | undefined)[] = new Array(USED.length).fill(undefined);
   const fields: [string, string][] = [];
   for (const [name, value] of variables) {
-    switch (name) {
-      case "REQUEST_METHOD":
-        method = value;
-        break;
-      case "REQUEST_URI":
-        target = value;
-        break;
-      case "SERVER_PROTOCOL":
-        protocol = value;
-        break;
-      case "QUERY_STRING":
-        query = value;
-        break;
-      case "SCRIPT_NAME":
-        script = value;
-        break;
-      case "PATH_INFO":
-        path = value;
-        break;
-      case "CONTENT_TYPE":
-        type = value;
-        break;
-      case "CONTENT_LENGTH":
-        length = value;
-        break;
-      case "REMOTE_ADDR":
-        address = value;
-        break;
-      case "REMOTE_PORT":
-        port = value;
-        break;
-      case "SERVER_NAME":
-        serverName = value;
-        break;
-      case "SERVER_PORT":
-        serverPort = value;
-        break;
-      case "HTTPS":
-        https = value;
-        break;
-      case "REQUEST_SCHEME":
-        scheme = value;
-        break;
-      default: {
-        const spelled = names.get(name) ?? spell(name);
-        if (spelled !== "") fields.push([spelled, value]);
-      }
-    }
+    const meaning = meanings.get(name) ?? learn(name);
+    if (typeof meaning === "number") told[meaning] = value;
+    else if (meaning !== "") fields.push([meaning, value]);
   }
+  const [
+    method = "",
+    target = "",
+    protocol = "",
+    query = "",
+    script = "",
+    path,
+    type = "",
+    length = "",
+    address = "",
+    port = "",
+    serverName = "",
+    serverPort = "",
+    https = "",
+    scheme = "",
+  ] = told;
   if (method === "") throw new GatewayFault(400, "REQUEST_METHOD is missing (RFC 3875 §4.1.12)");
   if (type !== "") fields.push(["Content-Type", type]);
   if (chunked) fields.push(["Transfer-Encoding", "chunked"]);
@@ -149,17 +137,8 @@ export function requestOf(variables: readonly Variable[], chunked: boolean): Gat
     scheme: /^(?:on|1|true|yes)$/i.test(https) || scheme.toLowerCase() === "https" ? "https" : "http",
     // Alone it is the path of a script, as in nginx's fastcgi_params. Whether the target is below it, and so what PATH_INFO
     // is, is decided by whoever decodes the target.
-    mount: path === null ? "" : mountOf(script),
+    mount: path === undefined ? "" : mountOf(script),
   };
-}
-
-/** `HTTP_X_REQUEST_ID` is `X-Request-Id`: how the client spelled it is lost. */
-function spell(name: string): string {
-  const spelled = !FIELD.test(name) || LEFT_OUT.has(name)
-    ? ""
-    : name.slice(5).toLowerCase().replaceAll("_", "-").replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
-  if (names.size < MAX_NAMES && name.length <= MAX_NAME) names.set(name, spelled);
-  return spelled;
 }
 
 /** A target that means the same as a decoded path and an encoded query. */
