@@ -383,10 +383,26 @@ function tell(envelope: Envelope): Promise<void> {
 class ToMaster extends ToStarter implements Parent {
   readonly reportTo = REPORTS;
 
+  /** Which sockets were taken. */
+  readonly #taken = new Set<number>();
+
   async socket(index: number): Promise<SharedHandle> {
+    this.#taken.add(index);
     const taken = await this.take(index);
     if (taken !== null) return wrapShared(taken);
     throw new Error(`the master's socket ${index} cannot be had: too many open files, or there is no such socket`);
+  }
+
+  leaveSockets(): void {
+    // Elsewhere there is none but the one that the listener has.
+    for (const index of onBun === null ? [] : this.#taken) {
+      try {
+        onBun!.close(FIRST_SOCKET + index);
+      } catch {
+        // The application has closed a descriptor that is not its own.
+      }
+    }
+    this.#taken.clear();
   }
 }
 

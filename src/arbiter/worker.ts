@@ -126,6 +126,7 @@ export class Worker {
     // The end of the whole server may follow the end of this worker, and has less time.
     if (this.#ending !== null) void this.server.drain({ grace });
     return this.#ending ??= this.#listening.then(() => {
+      this.#options.parent.leaveSockets();
       const drained = this.server.drain({ grace });
       this.#options.draining();
       return drained;

@@ -240,6 +240,11 @@ export interface Parent extends Channel {
   readonly reportTo: number;
   /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
   socket(index: number): Promise<SharedHandle>;
+  /**
+   * Gives the master's sockets up, but for those that are listened on: {@link socket} is not called again. A socket lives
+   * as long as somebody has it, and what comes to one that nobody accepts on is lost.
+   */
+  leaveSockets(): void;
 }
 
 /** Watches over the event loop of a worker from a thread of its own, and notes which requests run. */
