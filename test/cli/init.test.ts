@@ -132,6 +132,7 @@ describe("the project", () => {
     [{ bind: ":9000" }, "server 127.0.0.1:9000 "],
     [{ bind: "[::]:9000" }, "server [::1]:9000 "],
     [{ bind: ["10.0.0.1:1", "unix:run/sock"] }, "server unix:/srv/shop/run/sock "],
+    [{ bind: ["uwsgi://unix:/run/uwsgi", ":9000"] }, "server 127.0.0.1:9000 "],
     [{ bind: "unix:sock", chdir: "/var/shop" }, "server unix:/var/shop/sock "],
   ])("nginx reaches %j", async (settings, text) => {
     config({ app: "./app.ts", ...settings });
@@ -216,11 +217,14 @@ describe("wrong usage", () => {
     expect(host.err).toContain("docker: there is no package.json");
   });
 
-  test("nothing but inherited sockets: nobody can connect to these", async () => {
-    config({ app: "./app.ts", bind: "fd://3" });
-    await init("nginx");
-    expect(host.err).toContain('bind: "fd://3" is no address that a web server can connect to');
-  });
+  test.each([[{ bind: "fd://3" }], [{ bind: "fastcgi://:9000" }], [{ bind: "fd://3", protocol: "uwsgi" }]])(
+    "%j: nobody can speak HTTP to these",
+    async (settings) => {
+      config({ app: "./app.ts", ...settings });
+      await init("nginx");
+      expect(host.err).toContain(`bind: "${settings.bind}" is no address to which a web server can speak HTTP`);
+    },
+  );
 
   test("a configuration that is wrong", async () => {
     config({ ap: "./app.ts" });

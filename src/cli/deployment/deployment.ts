@@ -78,12 +78,12 @@ export function stopSeconds({ settings }: Deployment): number {
 
 /** The address by which the web server on this machine reaches Tricorn: a unix socket where there is one. */
 export function upstreamOf({ settings, folder }: Deployment): Bind {
-  const binds = settings.bind.map(parseBind);
+  const binds = settings.bind.map(parseBind).filter(({ protocol = settings.protocol }) => protocol === "http");
   const found = binds.find(({ kind }) => kind === "unix") ?? binds.find(({ kind }) => kind === "tcp");
   if (found === undefined) {
     throw new ConfigError(
-      `bind: ${quote(settings.bind.join(", "))} is no address that a web server can connect to; write HOST:PORT or ` +
-        "unix:PATH there (systemd passes its sockets all the same)",
+      `bind: ${quote(settings.bind.join(", "))} is no address to which a web server can speak HTTP; write HOST:PORT ` +
+        "or unix:PATH there (docs/gateway-protocols.md has the lines for uwsgi, FastCGI and SCGI)",
     );
   }
   if (found.kind === "unix") return { ...found, path: absolute(found.path, settings.chdir ?? folder) };

@@ -176,7 +176,7 @@ function socketUnit(deployment: Deployment): string | null {
     ...binds.map((bind) => {
       if (bind.kind === "unix") return `ListenStream=${specifier(absolute(bind.path, settings.chdir ?? folder))}`;
       if (bind.kind === "fd") throw new Error("a socket of somebody else");
-      return `ListenStream=${formatBind({ ...bind, host: ipOf(bind.host) })}`;
+      return `ListenStream=${formatBind({ kind: "tcp", host: ipOf(bind.host), port: bind.port })}`;
     }),
     `Backlog=${settings.backlog}`,
     unix && [
