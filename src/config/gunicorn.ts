@@ -127,3 +127,31 @@ export const ABSENT: readonly Absent[] = [
     reason: "A second pool for slow work, beta in Gunicorn. Use the runtime's worker threads, or a queue.",
   },
 ];
+
+/** Settings that Gunicorn has not. */
+export const OWN: readonly string[] = [
+  "unix_socket_mode",
+  "max_worker_lifetime",
+  "max_worker_memory",
+  "boot_timeout",
+  "max_restarts",
+  "keepalive_grace",
+  "touch_reload",
+  "drain_delay",
+  "admin_bind",
+  "limit_concurrency",
+  "limit_request_head",
+  "limit_request_body",
+  "keepalive_requests",
+  "header_timeout",
+  "body_timeout",
+  "write_timeout",
+  "request_timeout",
+  "queue_timeout",
+  "forwarded_host",
+  "app",
+  "factory",
+  "override_globals",
+  "handle_signals",
+  "worker_timeout",
+];
