@@ -28,6 +28,7 @@ export const processHost: CommandHost = {
     return process.cwd();
   },
   startDirectory,
+  program: () => ({ runtime: process.execPath, script: path.resolve(startDirectory, process.argv[1] ?? "") }),
   pid: process.pid,
   isTty: Boolean(process.stderr.isTTY),
   stdoutIsTty: Boolean(process.stdout.isTTY),

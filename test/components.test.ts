@@ -6,7 +6,7 @@ import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { RUNTIMES } from "./support/runtimes.ts";
 
-const PROGRAMS = ["curl", "openssl", "wrk", "nginx", "chromium"];
+const PROGRAMS = ["curl", "openssl", "wrk", "nginx", "apache2", "chromium"];
 const FOLDERS = [...(process.env.PATH ?? "").split(":"), "/usr/sbin"];
 
 describe.runIf(process.env.CI === "true")(

@@ -27,6 +27,9 @@ export interface PoolOptions {
   readonly starter: Starter;
   readonly transport: Transport;
   readonly flags: readonly string[];
+  /** Where it listens over TCP; 127.0.0.1 and a free port when not given. */
+  readonly host?: string;
+  readonly port?: number;
 }
 
 /** Milliseconds after which what was asked for is taken to never come. */
@@ -98,11 +101,11 @@ export class Pool {
   }
 
   /** Starts a pool, and waits until all its workers serve. */
-  static async start({ starter, transport, flags }: PoolOptions): Promise<Pool> {
+  static async start({ starter, transport, flags, host = "127.0.0.1", port: given }: PoolOptions): Promise<Pool> {
     const folder = mkdtempSync(join(tmpdir(), "zero-loss-"));
-    const port = transport === "tcp" ? await freePort() : 0;
-    const address = transport === "tcp" ? { host: "127.0.0.1", port } : { path: join(folder, "socket") };
-    const bind = "path" in address ? `unix:${address.path}` : `127.0.0.1:${port}`;
+    const port = transport === "tcp" ? given ?? await freePort() : 0;
+    const address = transport === "tcp" ? { host, port } : { path: join(folder, "socket") };
+    const bind = "path" in address ? `unix:${address.path}` : `${host}:${port}`;
     const tricorn = starter.server === "tricorn";
     writeFileSync(join(folder, "app.mjs"), APPLICATION);
     writeFileSync(join(folder, "app.py"), WSGI_APPLICATION);
@@ -232,9 +235,9 @@ export class Pool {
   }
 
   /** Ends all processes. */
-  async stop(): Promise<void> {
+  async stop(signal: NodeJS.Signals = "SIGQUIT"): Promise<void> {
     const { pid } = this;
-    if (isAlive(pid)) process.kill(pid, "SIGQUIT");
+    if (isAlive(pid)) process.kill(pid, signal);
     try {
       await this.until(() => !isAlive(pid), "the master does not end");
     } catch {

@@ -175,13 +175,13 @@ export function isFine({ lost, allowed, wrk, error }: Outcome): boolean {
 }
 
 /** The load generator's process. */
-class Load {
+export class Load {
   report: LoadReport = { requests: 0, lost: 0, losses: [], workers: [], idleEnds: 0 };
   ended = false;
   readonly #child: ChildProcess;
   readonly #end: Promise<void>;
 
-  constructor(options: LoadOptions, onProgress: Case["onProgress"]) {
+  constructor(options: LoadOptions, onProgress?: Case["onProgress"]) {
     const script = fileURLToPath(new URL("load.ts", import.meta.url));
     const strip = fileURLToPath(new URL("../../adapters/strip_types.js", import.meta.url));
     this.#child = spawn(process.execPath, ["--import", strip, script, JSON.stringify(options)], {

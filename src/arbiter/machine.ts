@@ -194,7 +194,8 @@ export type Event =
   | { readonly type: "resize"; readonly at: number; readonly target: number; readonly random: number }
   /**
    * TERM is graceful; QUIT, and a second TERM, is not. `delay`: drain_delay counts. It does not when another master has
-   * taken over; then connections get keepalive_grace, since their clients' next requests are answered.
+   * taken over. Then connections get keepalive_grace, since their clients' next requests are answered; and so they do with
+   * a drain_delay, since a load balancer keeps its connections until it is told, and may not send a POST again.
    */
   | { readonly type: "stop"; readonly at: number; readonly graceful: boolean; readonly delay: boolean };
 
@@ -475,7 +476,7 @@ class Turn {
     if (!graceful || state.phase === "stopping") return this.#halt(state.exitCode);
     this.#endPhase();
     const { drainDelay, keepaliveGrace } = state.settings;
-    if (!delay) state.drainGrace = keepaliveGrace;
+    if (!delay || drainDelay > 0) state.drainGrace = keepaliveGrace;
     if (delay && drainDelay > 0 && this.#all("ready").length > 0) state.drainAt = this.#at + drainDelay;
   }
 

@@ -308,6 +308,8 @@ export class Master {
         this.#spawn(command);
         return;
       case "drain":
+        // First, so that a worker is the last to have them: what comes while nobody accepts would be reset at the end.
+        if (this.#state.phase === "stopping") this.#closeSockets();
         this.#send(command.id, { type: "drain", grace: command.grace });
         return;
       case "quit":
@@ -512,7 +514,13 @@ type Rest<P extends readonly unknown[]> = P extends readonly [unknown, ...infer 
 /** The addresses that a launch listens on, with their real ports. */
 function bound(launch: Launch, sockets: ReadonlyMap<string, SharedSocket>): readonly Bind[] {
   const keys = socketKeys(launch.binds);
-  return launch.binds.map((bind, index) => sockets.get(keys[index]!)?.bind ?? bind);
+  return launch.binds.map((bind, index) => {
+    const socket = sockets.get(keys[index]!);
+    if (socket === undefined) return bind;
+    // A reload may have another protocol spoken on the same socket.
+    const { protocol: _former, ...address } = socket.bind;
+    return bind.protocol === undefined ? address : { ...address, protocol: bind.protocol };
+  });
 }
 
 /** What each address is known by, from one configuration to the next: itself, and which of several it is (port 0). */

@@ -14,6 +14,7 @@ const HELP = `Usage: tricorn COMMAND
   check [flags]                look for mistakes in the settings of a Handler
   ctl COMMAND                  ask or tell a running server that has workers
   new DIR [--template NAME]    make a project
+  init TARGET [flags]          write the files of a deployment: nginx, systemd, docker, ...
   help [COMMAND]               show this, or the help of a command
   --version                    show the version
 
@@ -28,9 +29,10 @@ export async function help(words: readonly string[], { host }: Context): Promise
   if (command === "check") return host.stdout((await import("./check.ts")).checkHelp());
   if (command === "runserver") return host.stdout((await import("./runserver_terminal.ts")).runserverHelp());
   if (command === "new") return host.stdout((await import("./new.ts")).newHelp());
+  if (command === "init") return host.stdout((await import("./init.ts")).initHelp());
   throw new ConfigError(
     `help: unknown command ${quote(command)}${
-      didYouMean(command, ["serve", "runserver", "check", "ctl", "new"]) || '; see "tricorn help"'
+      didYouMean(command, ["serve", "runserver", "check", "ctl", "new", "init"]) || '; see "tricorn help"'
     }`,
   );
 }

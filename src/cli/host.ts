@@ -6,6 +6,8 @@ import type { Host, LocalSockets } from "../runtime/port.ts";
 export interface CommandHost extends Host {
   /** Where the process was started, by the name that it was given: a link is not resolved. */
   readonly startDirectory: string;
+  /** Absolute paths: of the runtime, and of the script that it was started with. */
+  readonly program: () => { readonly runtime: string; readonly script: string };
   /** What this process uses. */
   readonly usage: Usage;
   /** The processors that this process may use: what the cgroup gives, at least 1. */

@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["runserver", async (words, context) => await (await import("./runserver.ts")).runserver(words, context)],
   ["check", async (words, context) => await (await import("./check.ts")).check(words, context)],
   ["new", async (words, context) => (await import("./new.ts")).newProject(words, context)],
+  ["init", async (words, context) => await (await import("./init.ts")).init(words, context)],
   ["help", help],
   ["--help", help],
   ["-h", help],

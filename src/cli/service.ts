@@ -37,13 +37,18 @@ export class Service {
       : this.#takePidFile(host.resolve(settings.pidfile), context, (message) => say("warning", message));
     const activated = inheritedSockets(context)?.flatMap(({ bind }) => bind.kind === "fd" ? bind.fd : []) ??
       takeActivatedSockets(host.env, host.pid, control);
-    this.binds = (wanted) =>
-      activated.length > 0 ? activated.map((fd) => ({ kind: "fd", fd })) : wanted.bind.map((text) => {
-        const bind = parseBind(text);
-        return bind.kind === "unix" && wanted.unix_socket_mode !== null
-          ? { ...bind, mode: wanted.unix_socket_mode }
-          : bind;
-      });
+    this.binds = (wanted) => {
+      const all = activated.length > 0
+        ? activated.map((fd): Bind => ({ kind: "fd", fd }))
+        : wanted.bind.map((text): Bind => {
+          const bind = parseBind(text);
+          return bind.kind === "unix" && wanted.unix_socket_mode !== null
+            ? { ...bind, mode: wanted.unix_socket_mode }
+            : bind;
+        });
+      const { protocol } = wanted;
+      return protocol === "http" ? all : all.map((bind) => ({ protocol, ...bind }));
+    };
     this.#notifier = createNotifier({
       env: host.env,
       pid: host.pid,

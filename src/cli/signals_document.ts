@@ -1,6 +1,6 @@
 // docs/signals.md, from the table in signals.ts. scripts/settings_doc.ts writes it, and checks that it is up to date.
 
-import { fold } from "../config/document.ts";
+import { fold, table } from "../config/document.ts";
 import { type Action, ACTIONS, type Role, SIGNALS } from "./signals.ts";
 
 const HEAD = `# Signals
@@ -33,12 +33,4 @@ export function signalsMarkdown(): string {
     "## Where Gunicorn differs\n",
     `${differences.join("\n")}\n`,
   ].join("\n");
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
-  const [head, ...rest] = rows;
-  return [line(head!), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rest.map(line), ""].join("\n");
 }

@@ -45,7 +45,7 @@ export async function serveAlone(
     }
     for (const bind of service.binds(settings)) {
       const listener = await server.listen(bind, listenOptions);
-      urls.push(urlOf(listener.bind, listenOptions.tls !== undefined));
+      urls.push(urlOf({ ...bind, ...listener.bind }, listenOptions.tls !== undefined));
     }
   } catch (error) {
     server.close();
@@ -83,7 +83,8 @@ export async function serveAlone(
   const leave = async (): Promise<void> => {
     service.stopping();
     await readiness.leave(settings.drain_delay);
-    if (!ended) await server.drain();
+    // As a pool: a load balancer keeps its connections until it is told.
+    if (!ended) await server.drain({ grace: settings.drain_delay > 0 ? settings.keepalive_grace : 0 });
     end();
   };
   const running: RunningServer = {

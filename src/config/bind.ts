@@ -1,15 +1,19 @@
 // An address to listen on, as a user writes it.
 
-import type { Bind } from "../runtime/port.ts";
+import type { Bind, GatewayName } from "../runtime/port.ts";
 import { parseIp } from "./address.ts";
 import { ConfigError, quote } from "./error.ts";
 
 const FORMS = "write HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or fd://N";
 const DEFAULT_PORT = 8000;
 
+/** What `PROTOCOL://` before an address may be. */
+const GATEWAYS: ReadonlySet<string> = new Set<GatewayName>(["uwsgi", "fastcgi", "scgi"]);
+
 /**
  * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (all IPv4 addresses, as in Gunicorn), `HOST` (port 8000), `PORT` alone (on
- * 127.0.0.1), each with or without `tcp://`; `unix:PATH` (also `unix://PATH`) and `fd://N`.
+ * 127.0.0.1), each with or without `tcp://`; `unix:PATH` (also `unix://PATH`) and `fd://N`. Before any of them may stand
+ * `uwsgi://`, `fastcgi://` or `scgi://`, for what is spoken there.
  *
  * @throws {ConfigError} with the reason and the forms that are possible.
  */
@@ -18,6 +22,11 @@ export function parseBind(text: string): Bind {
     throw new ConfigError(`cannot listen on ${quote(text)}: ${reason}; ${remedy}`);
   };
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
+  if (scheme !== undefined && GATEWAYS.has(scheme)) {
+    const bind = parseBind(text.slice(scheme.length + 3));
+    if (bind.protocol !== undefined) return fail("it names two protocols", `write ${scheme}://HOST:PORT`);
+    return { ...bind, protocol: scheme as GatewayName };
+  }
   if (text.startsWith("unix:")) {
     const path = text.slice(text.startsWith("unix://") ? 7 : 5);
     if (path === "") return fail("the path is missing", "write unix:PATH");

@@ -134,3 +134,12 @@ export function fold(text: string, width: number = 120): string {
   }
   return [...lines, line].join("\n");
 }
+
+/** A table of Markdown as the formatter leaves it; the first row is the head. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
+  const [head, ...rest] = rows;
+  return [line(head!), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rest.map(line), ""].join("\n");
+}

@@ -55,7 +55,6 @@ export const ABSENT: readonly Absent[] = [
   },
   { names: ["pythonpath"], reason: "Modules are found as the runtime finds them." },
   { names: ["paste", "raw_paste_global_conf"], reason: "PasteDeploy is of Python." },
-  { names: ["protocol", "uwsgi_allow_ips"], reason: "HTTP is spoken. uwsgi, FastCGI and SCGI are planned." },
   {
     names: ["permit_obsolete_folding", "strip_header_spaces", "permit_unconventional_http_version"],
     reason: "Whoever accepts what RFC 9112 forbids can be made to see another request than the proxy does.",
@@ -136,7 +135,6 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ["--preload", "preload_app"],
   ["--no-sendfile", "sendfile"],
   ["--paste-global", "raw_paste_global_conf"],
-  ["--uwsgi-allow-from", "uwsgi_allow_ips"],
   ["--log-syslog", "syslog"],
   ["--log-syslog-to", "syslog_addr"],
   ["--log-syslog-prefix", "syslog_prefix"],
@@ -152,3 +150,31 @@ export function absence(name: string): string | null {
   const absent = ABSENT.find(({ names }) => names.includes(setting));
   return absent === undefined ? null : `, which Gunicorn has: ${absent.reason.replaceAll("`", "")}`;
 }
+
+/** Settings that Gunicorn has not. */
+export const OWN: readonly string[] = [
+  "unix_socket_mode",
+  "max_worker_lifetime",
+  "max_worker_memory",
+  "boot_timeout",
+  "max_restarts",
+  "keepalive_grace",
+  "touch_reload",
+  "drain_delay",
+  "admin_bind",
+  "limit_concurrency",
+  "limit_request_head",
+  "limit_request_body",
+  "keepalive_requests",
+  "header_timeout",
+  "body_timeout",
+  "write_timeout",
+  "request_timeout",
+  "queue_timeout",
+  "forwarded_host",
+  "app",
+  "factory",
+  "override_globals",
+  "handle_signals",
+  "worker_timeout",
+];

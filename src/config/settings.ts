@@ -86,7 +86,19 @@ const TABLE = {
     envPrefix: "0.0.0.0:",
     doc: `An address to listen on; may be given more than once. \`HOST:PORT\`, \`[IPV6]:PORT\`, \`:PORT\` (all IPv4
       addresses), \`HOST\` (port 8000), \`PORT\` alone (on 127.0.0.1), \`unix:PATH\`, or \`fd://N\` for a listening socket
-      that was inherited. Port 0 lets the system choose. When it is not given and \`PORT\` is set, \`0.0.0.0:$PORT\`.`,
+      that was inherited; with \`uwsgi://\`, \`fastcgi://\` or \`scgi://\` before it where \`protocol\` is not what is
+      spoken there. Port 0 lets the system choose. When it is not given and \`PORT\` is set, \`0.0.0.0:$PORT\`.`,
+  },
+  protocol: {
+    section: "Listening",
+    type: "choice",
+    default: "http",
+    flags: ["--protocol"],
+    choices: ["http", "uwsgi", "fastcgi", "scgi"],
+    doc:
+      `What is spoken on the addresses of \`bind\` that do not say it themselves (\`uwsgi://127.0.0.1:3031\`). With all but
+      \`http\` the peer is a web server that tells of its client itself, and must be in \`uwsgi_allow_ips\`; see
+      docs/gateway-protocols.md. Gunicorn has \`http\` and \`uwsgi\`.`,
   },
   backlog: {
     section: "Listening",
@@ -452,6 +464,16 @@ const TABLE = {
     doc:
       `The peers that may send a PROXY protocol header: IP addresses and CIDR networks, separated by commas, or \`*\` for
       all. The header of another peer is refused. Peers on a unix socket may always.`,
+  },
+  uwsgi_allow_ips: {
+    section: "Proxies",
+    type: "networks",
+    default: ["127.0.0.1", "::1"],
+    flags: ["--uwsgi-allow-from"],
+    doc:
+      `The web servers that may speak uwsgi, and FastCGI and SCGI too: IP addresses and CIDR networks, separated by commas,
+      or \`*\` for all. Whoever may can say who its client is. Others are closed without an answer. Peers on a unix socket
+      always may. Empty: none.`,
   },
   header_map: {
     section: "Proxies",
@@ -1036,6 +1058,11 @@ function checkTogether({ settings, origins }: Resolved): void {
   if (settings.keyfile !== null && settings.certfile === null) needs("keyfile", "certfile");
   if (settings.ca_certs !== null && settings.certfile === null) needs("ca_certs", "certfile");
   if (settings.cert_reqs === 2 && settings.ca_certs === null) needs("cert_reqs", "ca_certs");
+  if (settings.protocol !== "http" && settings.proxy_protocol !== "off") {
+    throw new ConfigError(
+      `${flagOf("proxy_protocol")} comes before HTTP only, not before ${settings.protocol}: leave one of them out`,
+    );
+  }
   if (settings.initgroups && settings.user === null) needs("initgroups", "user");
   if (settings.workers !== 0) return;
   for (const name of SETTING_NAMES) {

@@ -24,6 +24,12 @@ export const FIELD_VALUE: Uint8Array = table((byte) => byte === HTAB || (byte >=
  */
 export const TARGET: Uint8Array = table((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
 
+/** True when each character of `text` is a byte that `table` allows. */
+export function consistsOf(text: string, table: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) if (table[text.charCodeAt(i)] !== 1) return false;
+  return true;
+}
+
 /** The value of a hexadecimal digit, 255 for all else. */
 export const HEX: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   const value = "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase());

@@ -23,8 +23,32 @@ export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 
 
 /** A record of the type handshake, 22, comes first (RFC 8446 §5.1); no request line begins so. */
 export const TLS_REASON = "a TLS handshake where a request line should be (RFC 9112 §3)";
+/** The first byte of a packet: modifier1, the version of a record. */
+const UWSGI_REASON = "a uwsgi packet where a request line should be: --protocol uwsgi speaks it";
+const FASTCGI_REASON = "a FastCGI record where a request line should be: --protocol fastcgi speaks it";
+/** A netstring: its length in digits, and a colon. */
+const SCGI_REASON = "an SCGI netstring where a request line should be: --protocol scgi speaks it";
 /** "PRI * HTTP/2.0". */
 export const HTTP2_REASON = "the preface of HTTP/2 (RFC 9113 §3.4): only HTTP/1.0 and HTTP/1.1 are spoken here";
+
+/** What `bytes` from `start` on are, of which `bad` is the first that no request line has there; null: not known. */
+export function otherProtocol(bytes: Uint8Array, start: number, bad: number): string | null {
+  if (bad === start) {
+    switch (bytes[bad]) {
+      case 22:
+        return TLS_REASON;
+      case 0:
+        return UWSGI_REASON;
+      case 1:
+        return FASTCGI_REASON;
+      default:
+        return null;
+    }
+  }
+  if (bytes[bad] !== 0x3a) return null;
+  for (let i = start; i < bad; i++) if (bytes[i]! < 0x30 || bytes[i]! > 0x39) return null;
+  return SCGI_REASON;
+}
 
 /** The peer broke a rule or a limit: it is told `status`, then the connection is closed. */
 export class RemoteProtocolError extends Error {

@@ -127,6 +127,19 @@ export function intern(bytes: Uint8Array, start: number, end: number, hash: numb
   return name;
 }
 
+/** Names by their spelling, for who has no bytes. Bounded as the table of bytes is. */
+const spellings = new Map<string, FieldName>();
+const MAX_SPELLINGS = 1024;
+
+/** The name that is spelled `raw`, which consists of tchars. */
+export function named(raw: string): FieldName {
+  const known = spellings.get(raw);
+  if (known !== undefined) return known;
+  const name = make(Uint8Array.from(raw, (character) => character.charCodeAt(0)));
+  if (spellings.size < MAX_SPELLINGS && raw.length <= MAX_LENGTH) spellings.set(raw, name);
+  return name;
+}
+
 function seed(raw: string): void {
   const bytes = Uint8Array.from(raw, (character) => character.charCodeAt(0));
   intern(bytes, 0, bytes.length, bytes.reduce(hashStep, 0));

@@ -143,11 +143,18 @@ function quote(value: unknown): string {
 }
 
 /** How a response's body is delimited (RFC 9112 §6.3). */
-export type Framing = typeof NO_BODY | typeof BY_LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE;
+export type Framing =
+  | typeof NO_BODY
+  | typeof BY_LENGTH
+  | typeof CHUNKED
+  | typeof UNTIL_CLOSE
+  | typeof BY_PROTOCOL;
 export const NO_BODY = 0;
 export const BY_LENGTH = 1;
 export const CHUNKED = 2;
 export const UNTIL_CLOSE = 3;
+/** The protocol around it tells where it ends; not in HTTP. */
+export const BY_PROTOCOL = 4;
 
 /** True for a status whose response has no content, whatever the application returned (RFC 9110 §6.4.1, §15.3.6). */
 export function isBodyless(status: number): boolean {

@@ -3,11 +3,18 @@
 
 import type { TlsInfo } from "../esgi/environ.ts";
 
+/** The protocols by which web servers pass requests on, beside HTTP. */
+export type GatewayName = "uwsgi" | "fastcgi" | "scgi";
+
 /** An address to listen on. */
 export type Bind =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string; readonly mode?: number }
-  | { readonly kind: "fd"; readonly fd: number };
+  & (
+    | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+    | { readonly kind: "unix"; readonly path: string; readonly mode?: number }
+    | { readonly kind: "fd"; readonly fd: number }
+  )
+  // What the server speaks there, where it is not HTTP; to an adapter it is all bytes.
+  & { readonly protocol?: GatewayName };
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -124,7 +131,7 @@ export class ListenError extends Error {
   }
 }
 
-/** A bind as it is written on the command line. */
+/** A bind as it is written on the command line, without its protocol: one address is one socket, whatever is spoken. */
 export function formatBind(bind: Bind): string {
   if (bind.kind === "unix") return `unix:${bind.path}`;
   if (bind.kind === "fd") return `fd://${bind.fd}`;
@@ -133,6 +140,7 @@ export function formatBind(bind: Bind): string {
 
 /** Where a listener is reached. An address that means all addresses stays: it is what was asked for. */
 export function urlOf(bind: Bind, tls: boolean): string {
+  if (bind.protocol !== undefined) return `${bind.protocol}://${formatBind(bind)}`;
   return bind.kind === "tcp" ? `${tls ? "https" : "http"}://${formatBind(bind)}` : formatBind(bind);
 }
 
@@ -232,7 +240,10 @@ export interface Parent extends Channel {
   readonly reportTo: number;
   /** The `index`-th of the sockets that the master shares, to listen on. Each call gives a handle of its own. */
   socket(index: number): Promise<SharedHandle>;
-  /** Gives up what this process holds of them beside its listeners; {@link socket} must not be called again. */
+  /**
+   * Gives up what this process holds of them beside its listeners; {@link socket} must not be called again. A socket lives
+   * as long as somebody has it, and what comes to one that nobody accepts on is lost.
+   */
   closeSockets(): void;
 }
 

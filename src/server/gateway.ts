@@ -84,9 +84,9 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.target": target,
     "esgi.headers": parser.fields,
     "esgi.file_wrapper": fileWrapper,
-    "esgi.early_hints": exchange.earlyHints,
     [EXCHANGE]: exchange,
   } as unknown as Environ;
+  if (session.protocol.interim) environ["esgi.early_hints"] = exchange.earlyHints;
   // Either way an own property, so that `{ ...environ }` has it too.
   if (server.runtime.cheapSignals) environ["esgi.signal"] = exchange.signal;
   else Object.defineProperty(environ, "esgi.signal", SIGNAL);
@@ -505,16 +505,12 @@ export class Exchange implements response.ResponseHead {
       this.#framing = this.isHead ? response.NO_BODY : response.BY_LENGTH;
       this.#remaining = length;
       head += `Content-Length: ${length}\r\n`;
-    } else if (this.#http11) {
-      this.#framing = response.CHUNKED;
-      head += "Transfer-Encoding: chunked\r\n";
     } else {
-      this.#framing = response.UNTIL_CLOSE;
-      this.keepAlive = false;
+      this.#framing = session.protocol.unknownLength(this.#http11);
+      if (this.#framing === response.CHUNKED) head += "Transfer-Encoding: chunked\r\n";
+      else if (this.#framing === response.UNTIL_CLOSE) this.keepAlive = false;
     }
-    if (!this.keepAlive) head += "Connection: close\r\n";
-    else if (!this.#http11) head += "Connection: keep-alive\r\n";
-    return `${head}\r\n`;
+    return session.protocol.endHead(head, this.keepAlive, this.#http11);
   }
 
   /** Sends chunk after chunk while the body has them at once and the peer takes them; goes on later where either waits. */

@@ -6,9 +6,19 @@ import type { ProxyHeader } from "../gateway_protocols/proxy_protocol.ts";
 import { RemoteProtocolError } from "../http1/errors.ts";
 import { type Limits, RequestParser } from "../http1/parser.ts";
 import type { EventBus } from "../observe/events.ts";
-import type { Bind, Connection, ConnectionHandler, Listener, ListenOptions, Runtime } from "../runtime/port.ts";
+import type {
+  Bind,
+  Connection,
+  ConnectionHandler,
+  GatewayName,
+  Listener,
+  ListenOptions,
+  Runtime,
+} from "../runtime/port.ts";
+import { gatewayProtocol } from "./gateway_protocol.ts";
 import { forwarded, TrustedPeers } from "./proxy.ts";
 import type { Exchange, RequestInFlight } from "./gateway.ts";
+import { Http } from "./protocol.ts";
 import { type Peer, Session } from "./session.ts";
 
 /** What the server needs of the settings; see docs/settings.md for each. Times are seconds, 0 is no limit. */
@@ -33,6 +43,7 @@ export interface ServerSettings {
   readonly forwarded_host: boolean;
   readonly proxy_protocol: "off" | "v1" | "v2" | "auto" | "required";
   readonly proxy_allow_ips: readonly string[];
+  readonly uwsgi_allow_ips: readonly string[];
 }
 
 /** Milliseconds between two looks at the clocks; also the most by which a timeout is late. */
@@ -94,6 +105,9 @@ export class Server {
   readonly #limits: Limits;
   readonly #trusted: TrustedPeers;
   readonly #proxies: TrustedPeers;
+  /** Who may speak uwsgi, FastCGI and SCGI. */
+  readonly #gateways: TrustedPeers;
+  readonly #http: Http = new Http(this);
   readonly #stopTicking: () => void;
   /** The last connection's own end, as the environ has it: mostly all connections share it, and so its strings. */
   #local = { address: "", port: -1, scheme: "", serverName: "", serverPort: "" };
@@ -124,6 +138,7 @@ export class Server {
     };
     this.#trusted = new TrustedPeers(settings.forwarded_allow_ips.join(","));
     this.#proxies = new TrustedPeers(settings.proxy_allow_ips.join(","));
+    this.#gateways = new TrustedPeers(settings.uwsgi_allow_ips.join(","));
     this.#tick();
     this.#stopTicking = runtime.every(TICK, () => this.#tick());
   }
@@ -165,7 +180,7 @@ export class Server {
       bind,
       // It would not understand an answer.
       { ...options, onPlaintext: (remote) => this.events.emit("refused", { status: 0, reason: PLAINTEXT, remote }) },
-      (connection) => this.accept(connection),
+      (connection) => this.accept(connection, bind.protocol),
     );
     this.#listeners.add(listener);
     if (options.tls !== undefined) this.#secure = true;
@@ -175,12 +190,17 @@ export class Server {
   }
 
   /** Takes a connection; adapters call it through {@link listen}. */
-  accept(connection: Connection): ConnectionHandler {
-    const session = new Session(this, connection);
+  accept(connection: Connection, gateway?: GatewayName): ConnectionHandler {
     const limit = this.settings.worker_connections;
+    const protocol = gateway === undefined ? this.#http : gatewayProtocol(gateway, this.runtime, this.#limits, limit);
+    const session = new Session(this, connection, protocol);
     this.#sessions.add(session);
-    if (limit > 0 && this.#sessions.size > limit) {
+    if (gateway !== undefined && !this.#gateways.has(connection.remote.address)) {
+      session.turnAway(`${gateway} from a peer that is not in uwsgi_allow_ips`);
+    } else if (limit > 0 && this.#sessions.size > limit) {
       session.refuse(new RemoteProtocolError(503, "too many connections: worker_connections"));
+    } else if (gateway !== undefined) {
+      // The web server tells of its client itself.
     } else if (this.settings.proxy_protocol !== "off") {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }

@@ -11,6 +11,7 @@ import { refusal } from "../http1/response.ts";
 import { ProxyHeaderParser } from "../gateway_protocols/proxy_protocol.ts";
 import type { Connection, ConnectionHandler } from "../runtime/port.ts";
 import { Exchange } from "./gateway.ts";
+import type { Protocol, Speaker } from "./protocol.ts";
 import type { Server } from "./server.ts";
 import { Tunnel } from "./tunnel.ts";
 
@@ -49,8 +50,9 @@ export interface Peer {
   readonly tls: TlsInfo | null;
 }
 
-export class Session implements ConnectionHandler, InputSource {
+export class Session implements ConnectionHandler, InputSource, Speaker {
   readonly server: Server;
+  readonly protocol: Protocol;
   readonly #connection: Connection;
   #peer: Peer | null = null;
   /** Null while the connection is idle: a parser is only lent to a connection that needs one. */
@@ -77,8 +79,9 @@ export class Session implements ConnectionHandler, InputSource {
   #closing = false;
   #closed = false;
 
-  constructor(server: Server, connection: Connection) {
+  constructor(server: Server, connection: Connection, protocol: Protocol) {
     this.server = server;
+    this.protocol = protocol;
     this.#connection = connection;
     this.#deadline = server.after(server.settings.header_timeout);
   }
@@ -106,7 +109,7 @@ export class Session implements ConnectionHandler, InputSource {
       if (rest === null || rest.length === 0) return;
       chunk = rest;
     }
-    const parser = this.#parser ??= this.server.takeParser();
+    const parser = this.#parser ??= this.protocol.takeParser(this);
     parser.push(chunk);
     this.#pump();
     if (this.#parser === null) return;
@@ -171,15 +174,17 @@ export class Session implements ConnectionHandler, InputSource {
 
   /** Adds to what is written at the end of this turn. */
   send(text: string): void {
-    if (!this.#closed) this.#out += text;
+    if (!this.#closed) this.#out += this.protocol.text(text);
   }
 
   /** Writes what was gathered, `text` and `body` now; the promise, when there is one, means that the peer is slow. */
   write(text: string, body: Uint8Array | null): void | Promise<void> {
     if (this.#closed) return;
-    const out = this.#out + text;
+    const { protocol } = this;
+    const out = this.#out + protocol.text(text);
     this.#out = "";
-    if (out !== "" || body !== null) this.#wrote(this.#connection.write(out, body));
+    if (body !== null) this.#wrote(this.#connection.write(out, protocol.bytes(body)));
+    else if (out !== "") this.#wrote(this.#connection.write(out, null));
     return this.#congested ?? undefined;
   }
 
@@ -224,6 +229,7 @@ export class Session implements ConnectionHandler, InputSource {
       this.#connection.destroy();
       return;
     }
+    this.interject(this.protocol.end());
     if (!exchange.keepAlive) {
       this.#exchange = null;
       this.#close();
@@ -237,15 +243,22 @@ export class Session implements ConnectionHandler, InputSource {
   /** Answers for the server itself, then closes: after a fault of the peer nothing it sends can be trusted to be framed. */
   refuse(error: RemoteProtocolError): void {
     if (this.#closing) return;
-    this.server.events.emit("refused", { status: error.status, reason: error.message, remote: this.peer.address });
+    const status = this.protocol.answers ? error.status : 0;
+    this.server.events.emit("refused", { status, reason: error.message, remote: this.peer.address });
     this.#answer(error.status, error.message);
+  }
+
+  /** Closes without an answer: this peer is none to be spoken to. */
+  turnAway(reason: string): void {
+    this.server.events.emit("refused", { status: 0, reason, remote: this.peer.address });
+    this.#close();
   }
 
   /** Sends the server's own answer in place of the application's, then closes. */
   #answer(status: RefusalStatus, reason: string): void {
     const exchange = this.#exchange;
     this.#exchange = null;
-    let text = refusal(status, reason, this.server.dateLine);
+    let text = this.protocol.answer(refusal(status, reason, this.server.dateLine));
     if (exchange !== null) {
       // RFC 9110 §9.3.2: HEAD gets the fields alone.
       if (exchange.isHead) text = text.slice(0, text.indexOf("\r\n\r\n") + 4);
@@ -254,6 +267,7 @@ export class Session implements ConnectionHandler, InputSource {
       this.#over(exchange, false);
     }
     this.send(text);
+    this.interject(this.protocol.end());
     this.#close();
   }
 
@@ -261,6 +275,22 @@ export class Session implements ConnectionHandler, InputSource {
   #drop(): void {
     this.server.notice("debug", `${this.peer.address}: the client left before its request had its turn: not run`);
     this.#answer(503, "the connection ended while the request waited for its turn");
+  }
+
+  // Speaker: what the protocol has to say beside requests and responses.
+
+  interject(text: string): void {
+    if (!this.#closed) this.#out += text;
+  }
+
+  abandon(): void {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#closing) return;
+    this.#exchange = null;
+    exchange.abort();
+    if (!exchange.done) this.#over(exchange, true);
+    this.interject(this.protocol.end());
+    this.#close();
   }
 
   /** A PROXY header comes first; one from a peer that is not `trusted` is not read, and so is a malformed request. */
@@ -439,6 +469,7 @@ export class Session implements ConnectionHandler, InputSource {
       return;
     }
     const exchange = new Exchange(this, parser);
+    this.protocol.complete(exchange.environ);
     if (parser.forwarded) {
       const problem = server.applyForwarded(exchange.environ);
       if (problem !== null) {
@@ -620,7 +651,7 @@ export class Session implements ConnectionHandler, InputSource {
     const parser = this.#parser;
     if (parser === null) return;
     this.#parser = null;
-    this.server.returnParser(parser);
+    this.protocol.returnParser(parser);
   }
 
   /** Nothing more of `exchange` is sent; a next one may have its place. */

@@ -612,13 +612,13 @@ describe("stop", () => {
     expect(pool.pass(500)).toEqual(["kill 1", "kill 2"]);
   });
 
-  test("drain_delay: workers accept until it is over, and crashes are not mended", () => {
+  test("drain_delay: workers accept until it is over, then connections get a grace; crashes are not mended", () => {
     pool = new Pool({ drainDelay: 5000, workers: 3 }).up();
     expect(pool.send({ type: "stop", graceful: true, delay: true })).toEqual([]);
     expect(pool.exit(3, 1)).toEqual([]);
     expect(pool.send({ type: "retire", id: 1, reason: "max_requests" })).toEqual([]);
     expect(pool.pass(4500)).toEqual([]);
-    expect(pool.pass(500)).toEqual(["drain 1 0", "drain 2 0"]);
+    expect(pool.pass(500)).toEqual(["drain 1 2", "drain 2 2"]);
   });
 
   test("drain_delay is not waited for when another master serves, and connections get a grace; nor when nobody serves", () => {

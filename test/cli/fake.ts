@@ -18,6 +18,10 @@ export class FakeHost implements CommandHost {
   env: Record<string, string | undefined> = {};
   cwd = "/srv";
   startDirectory = "/srv";
+  readonly program = (): { runtime: string; script: string } => ({
+    runtime: "/usr/bin/node",
+    script: "/srv/node_modules/.bin/tricorn",
+  });
   pid = 7;
   isTty = false;
   stdoutIsTty = false;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { networkProblem, parseIp } from "../../src/config/address.ts";
 import { integer, parseBind } from "../../src/config/bind.ts";
 import { ConfigError } from "../../src/config/error.ts";
-import { formatBind } from "../../src/runtime/port.ts";
+import { formatBind, urlOf } from "../../src/runtime/port.ts";
 
 describe("parseBind", () => {
   test.each([
@@ -27,6 +27,18 @@ describe("parseBind", () => {
   });
 
   test.each([
+    ["uwsgi://127.0.0.1:3031", { kind: "tcp", host: "127.0.0.1", port: 3031, protocol: "uwsgi" }],
+    ["FastCGI://:9000", { kind: "tcp", host: "0.0.0.0", port: 9000, protocol: "fastcgi" }],
+    ["scgi://unix:/run/app.sock", { kind: "unix", path: "/run/app.sock", protocol: "scgi" }],
+    ["uwsgi://fd://3", { kind: "fd", fd: 3, protocol: "uwsgi" }],
+  ])("%s", (text, bind) => {
+    expect(parseBind(text)).toEqual(bind);
+    expect(urlOf(parseBind(text), false)).toBe(`${bind.protocol}://${formatBind(parseBind(text))}`);
+  });
+
+  test.each([
+    ["uwsgi://", "it is empty"],
+    ["uwsgi://scgi://:1", "it names two protocols; write uwsgi://HOST:PORT"],
     ["", "it is empty"],
     ["foo:bar", 'the port "bar" is not a number between 0 and 65535; write HOST:PORT'],
     ["host:70000", 'the port "70000" is not a number between 0 and 65535; use a port up to 65535'],

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { settingsMarkdown } from "../../src/config/document.ts";
-import { ABSENT } from "../../src/config/gunicorn.ts";
+import { ABSENT, OWN } from "../../src/config/gunicorn.ts";
 import { HOOK_NAMES } from "../../src/config/hooks.ts";
 import { settingsSchema } from "../../src/config/schema.ts";
 import { SETTING_NAMES, type SettingName, SETTINGS } from "../../src/config/settings.ts";
@@ -119,4 +119,5 @@ test("each name of Gunicorn's is a setting, or is explained", () => {
     const places = [SETTING_NAMES.includes(name as SettingName), absent.includes(name)];
     expect(places.filter(Boolean).length, name).toBe(1);
   }
+  expect(SETTING_NAMES.filter((name) => !GUNICORN.includes(name))).toEqual(OWN);
 });

@@ -17,6 +17,7 @@ const messageOf = (...words: string[]): string => {
 /** For each flag: a word that it takes, and the value that comes of it. A flag that is missing here fails the test. */
 const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = {
   bind: ["[::1]:9000", ["[::1]:9000"]],
+  protocol: ["fastcgi", "fastcgi"],
   backlog: ["16", 16],
   unix_socket_mode: ["0660", 0o660],
   workers: ["auto", "auto"],
@@ -55,6 +56,7 @@ const SAMPLES: Record<string, readonly [word: string | null, value: unknown]> = 
   forwarded_host: [null, true],
   proxy_protocol: ["v2", "v2"],
   proxy_allow_ips: ["*", ["*"]],
+  uwsgi_allow_ips: ["10.0.0.1,::1", ["10.0.0.1", "::1"]],
   header_map: ["refuse", "refuse"],
   accesslog: ["-", "-"],
   access_log_format: ["%(h)s", "%(h)s"],

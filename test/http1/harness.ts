@@ -28,7 +28,7 @@ export function parseEveryWay(text: string, limits: Limits = LIMITS): Outcome {
   return whole;
 }
 
-const GARBAGE = "\0garbage\r\n\r\n";
+const GARBAGE = "\x02garbage\r\n\r\n";
 
 /** `text` is complete requests; the last or only one is returned. What follows is another message, and is judged as one. */
 export function accepted(text: string, limits: Limits = LIMITS): Request {

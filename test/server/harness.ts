@@ -4,6 +4,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { type Options, resolveSettings } from "../../src/config/settings.ts";
 import type { Application } from "../../src/esgi/application.ts";
 import { EventBus, type Events } from "../../src/observe/events.ts";
+import type { GatewayName } from "../../src/runtime/port.ts";
 import { type MemoryClient, MemoryRuntime } from "../../src/runtime/memory.ts";
 import { Server } from "../../src/server/server.ts";
 
@@ -38,7 +39,12 @@ export interface Served {
   readonly pass: (seconds: number) => void;
 }
 
-export async function serve(application: Application, options: Options = {}): Promise<Served> {
+/** A server, and what it tells. It speaks HTTP where `protocol` names nothing else. */
+export async function serve(
+  application: Application,
+  options: Options = {},
+  protocol?: GatewayName,
+): Promise<Served> {
   const runtime = new MemoryRuntime();
   const events = new EventBus();
   const faults: Events["fault"][] = [];
@@ -48,7 +54,8 @@ export async function serve(application: Application, options: Options = {}): Pr
   events.on("refused", (refusal) => refused.push(refusal));
   events.on("notice", (notice) => notices.push(notice));
   const server = new Server(application, runtime, resolveSettings(options), events);
-  await server.listen({ kind: "tcp", host: "192.0.2.2", port: 80 }, { backlog: 1 });
+  const bind = { kind: "tcp", host: "192.0.2.2", port: 80 } as const;
+  await server.listen(protocol === undefined ? bind : { ...bind, protocol }, { backlog: 1 });
   cleanups.push(() => server.close());
   const pass = (seconds: number): void => {
     for (let at = 0; at <= seconds * 1000; at += 250) {

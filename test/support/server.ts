@@ -97,8 +97,8 @@ export class ServerProcess {
   }
 
   get addresses(): Address[] {
-    return [...this.stderr.matchAll(/Listening at: (?:https?:\/\/(.*):(\d+)|unix:(.*))\n/g)].map((match) =>
-      match[3] === undefined ? { host: match[1]!.replace(/[[\]]/g, ""), port: Number(match[2]) } : { path: match[3]! }
+    return [...this.stderr.matchAll(/Listening at: (?:\w+:\/\/)?(?:unix:(.*)|(.*):(\d+))\n/g)].map((match) =>
+      match[1] === undefined ? { host: match[2]!.replace(/[[\]]/g, ""), port: Number(match[3]) } : { path: match[1] }
     );
   }
 

@@ -18,6 +18,8 @@ interface Row {
   readonly image: string;
   /** The user in the image that is not root. */
   readonly user: string;
+  /** That user's number, which Kubernetes wants to see that it is not root's. */
+  readonly uid: number;
   /** What is copied before the dependencies are installed, so that they are a layer of their own. */
   readonly manifests: string;
   readonly install: string;
@@ -40,6 +42,7 @@ const ROWS: Readonly<Record<Target, Row>> = {
     testScript: NODE_TEST,
     image: "node:{{major}}-slim",
     user: "node",
+    uid: 1000,
     manifests: "package*.json",
     install: "npm install --omit=dev",
     command: ["node", "node_modules/.bin/tricorn"],
@@ -53,6 +56,7 @@ const ROWS: Readonly<Record<Target, Row>> = {
     testScript: NODE_TEST,
     image: "denoland/deno:{{version}}",
     user: "deno",
+    uid: 1993,
     manifests: "package.json deno.json deno.lock*",
     install: "deno install --prod",
     // The container is the sandbox: a master with workers needs --allow-run, and that is as much.
@@ -67,6 +71,7 @@ const ROWS: Readonly<Record<Target, Row>> = {
     testScript: "bun test",
     image: "oven/bun:{{major}}-slim",
     user: "bun",
+    uid: 1000,
     manifests: "package.json bunfig.toml bun.lock*",
     install: "bun install --production",
     command: ["bun", "node_modules/.bin/tricorn"],
@@ -131,13 +136,16 @@ const GITIGNORE: string = dedent(`
   .env
 `);
 
-const DOCKERIGNORE: string = dedent(`
+/** What an image does not need, or must not have. */
+export const DOCKERIGNORE: string = dedent(`
   .dockerignore
   .env*
   .git
   .gitignore
   Dockerfile
   README.md
+  compose.yaml
+  deploy
   node_modules
   test
 `);
@@ -167,7 +175,7 @@ const DOCKERFILE: string = dedent(`
 const ADMIN = "127.0.0.1:8001";
 
 /** Containers are replaced and not reloaded, so nobody asks for the control socket. */
-const SERVE = ["serve", "--workers", "auto", "--admin-bind", ADMIN, "--no-control-socket"] as const;
+const SERVE: readonly string[] = ["--workers", "auto", "--admin-bind", ADMIN, "--no-control-socket"];
 
 /** How a script of package.json, or a task of deno.json, is run by the project's package manager. */
 export function scriptCommand({ manager }: Project, script: string): string {
@@ -284,17 +292,38 @@ function tsconfig(): string {
   });
 }
 
-function dockerfile({ target, version }: Project): string {
-  const { image, user, manifests, install, command, evaluate, exit } = ROWS[target];
+/** The user, by number, that the image of a runtime has for what is not root's. */
+export function imageUser(target: Target): number {
+  return ROWS[target].uid;
+}
+
+/** How a project's image differs from that of a new one. */
+export interface ImageOptions {
+  /** What is copied before the dependencies are installed; the files that a new project has when not given. */
+  readonly manifests?: string;
+  /** The words after `tricorn serve`. */
+  readonly flags?: readonly string[];
+}
+
+export function dockerfile(
+  { target, version }: Pick<Project, "target" | "version">,
+  options: ImageOptions = {},
+): string {
+  const { image, user, manifests, install, evaluate, exit } = ROWS[target];
   const probe = `fetch('http://${ADMIN}/readyz').then(({ ok }) => ${exit}(ok ? 0 : 1))`;
   return fill(DOCKERFILE, {
     image: fill(image, { version, major: version.split(".")[0]! }),
     user,
-    manifests,
+    manifests: options.manifests ?? manifests,
     install,
     probe: execForm([...evaluate, probe]),
-    serve: execForm([...command, ...SERVE]),
+    serve: execForm(imageCommand(target, options.flags)),
   });
+}
+
+/** The command of an image, with the words after `tricorn serve`. */
+export function imageCommand(target: Target, flags: readonly string[] = SERVE): readonly string[] {
+  return [...ROWS[target].command, "serve", ...flags];
 }
 
 /** `text` with a value for each `{{name}}` in it. */

@@ -1,0 +1,288 @@
+// uwsgi, FastCGI and SCGI on a connection: what src/gateway_protocols reads becomes an HTTP/1.1 request again, which the
+// same parser judges as every other, with the same limits; what CGI tells of the client besides goes into the environ.
+
+import type { Environ } from "../esgi/environ.ts";
+import { isBelow } from "../esgi/request.ts";
+import { type GatewayRequest, requestOf } from "../gateway_protocols/environ.ts";
+import { FastCgiReader } from "../gateway_protocols/fastcgi.ts";
+import {
+  ABORTED,
+  DATA as READ_DATA,
+  END as READ_END,
+  GatewayFault,
+  type GatewayReader,
+  NEED_DATA as NEED_MORE,
+  type VariableLimits,
+  VARIABLES,
+} from "../gateway_protocols/reader.ts";
+import { ScgiReader } from "../gateway_protocols/scgi.ts";
+import { UwsgiReader } from "../gateway_protocols/uwsgi.ts";
+import { RemoteProtocolError } from "../http1/errors.ts";
+import { HEAD, type Limits, NEED_DATA, type ParserEvent, RequestParser } from "../http1/parser.ts";
+import { BY_PROTOCOL, type Framing, UNTIL_CLOSE } from "../http1/response.ts";
+import type { GatewayName, Runtime } from "../runtime/port.ts";
+import type { Protocol, Speaker } from "./protocol.ts";
+
+/** Variables beside those of fields: nginx and Apache send some twenty, and users add theirs. */
+const FURTHER_VARIABLES = 100;
+/** What a response begins with in HTTP; in CGI with the name of a field (RFC 3875 §6.3.3). */
+const HTTP_VERSION = "HTTP/1.1 ";
+const CONNECTION_CLOSE = "Connection: close\r\n";
+
+/** The protocol of one connection. @param connections how many there may be; 0 is no limit */
+export function gatewayProtocol(name: GatewayName, runtime: Runtime, limits: Limits, connections: number): Protocol {
+  const of: VariableLimits = { size: limits.head, count: limits.fields + FURTHER_VARIABLES };
+  switch (name) {
+    case "uwsgi":
+      return new Gateway(new UwsgiReader(of, runtime.latin1), runtime, limits, false);
+    case "scgi":
+      return new Gateway(new ScgiReader(of, runtime.latin1), runtime, limits, true);
+    case "fastcgi":
+      return new FastCgi(new FastCgiReader(of, runtime.latin1, connections || Infinity), runtime, limits, true);
+  }
+}
+
+/** uwsgi and SCGI: one request a connection, whose end is the response's. */
+class Gateway<Reader extends GatewayReader> implements Protocol {
+  protected readonly reader: Reader;
+  readonly #runtime: Runtime;
+  readonly #limits: Limits;
+  /** Responses begin as CGI's do. */
+  readonly #cgi: boolean;
+  readonly interim = false;
+  #parser: GatewayParser | null = null;
+
+  constructor(reader: Reader, runtime: Runtime, limits: Limits, cgi: boolean) {
+    this.reader = reader;
+    this.#runtime = runtime;
+    this.#limits = limits;
+    this.#cgi = cgi;
+  }
+
+  get answers(): boolean {
+    return true;
+  }
+
+  takeParser(speaker: Speaker): RequestParser {
+    return this.#parser ??= new GatewayParser(this.reader, speaker, this.#limits, this.#runtime);
+  }
+
+  returnParser(parser: RequestParser): void {
+    // It stays this connection's own, with whatever it has begun to read.
+    parser.keep();
+  }
+
+  complete(environ: Environ): void {
+    const request = this.#parser?.request;
+    if (!request) return;
+    environ.REMOTE_ADDR = request.remoteAddress;
+    environ.REMOTE_PORT = request.remotePort;
+    if (request.serverName !== null) environ.SERVER_NAME = request.serverName;
+    if (request.serverPort !== null) environ.SERVER_PORT = request.serverPort;
+    environ["esgi.url_scheme"] = request.scheme;
+    if (request.mount !== "" && isBelow(environ.PATH_INFO, request.mount)) {
+      environ.SCRIPT_NAME = request.mount;
+      environ.PATH_INFO = environ.PATH_INFO.slice(request.mount.length);
+    }
+    // That is between us and the web server.
+    if (environ["esgi.tls"] !== undefined) delete environ["esgi.tls"];
+  }
+
+  unknownLength(): Framing {
+    return UNTIL_CLOSE;
+  }
+
+  endHead(head: string): string {
+    return `${this.#cgi ? `Status: ${head.slice(HTTP_VERSION.length)}` : head}\r\n`;
+  }
+
+  answer(text: string): string {
+    const end = text.indexOf("\r\n\r\n");
+    return this.endHead(text.slice(0, end + 2).replace(CONNECTION_CLOSE, "")) + text.slice(end + 4);
+  }
+
+  text(text: string): string {
+    return text;
+  }
+
+  bytes(bytes: Uint8Array): Uint8Array {
+    return bytes;
+  }
+
+  end(): string {
+    this.#parser?.answered();
+    return "";
+  }
+}
+
+class FastCgi extends Gateway<FastCgiReader> {
+  override get answers(): boolean {
+    return this.reader.active;
+  }
+
+  override unknownLength(): Framing {
+    return BY_PROTOCOL;
+  }
+
+  override text(text: string): string {
+    return this.reader.stdoutText(text);
+  }
+
+  override bytes(bytes: Uint8Array): Uint8Array {
+    return this.reader.stdoutBytes(bytes);
+  }
+
+  override end(): string {
+    return super.end() + this.reader.endRequest();
+  }
+}
+
+/** One byte a character. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** A parser of HTTP whose bytes come out of another protocol. */
+class GatewayParser extends RequestParser {
+  /** The request whose head was read last. */
+  request: GatewayRequest | null = null;
+  readonly #reader: GatewayReader;
+  readonly #speaker: Speaker;
+  /** The whole body has been read, and the response is not over: what comes meanwhile is of the protocol itself. */
+  #complete = false;
+  #answered = false;
+  /** Of the body, where it has a length. */
+  #left = 0;
+  /** The body has no length, so it is told to http1 in chunks. */
+  #chunked = false;
+  /** A fault that is told when all before it has been read. */
+  #pending: RemoteProtocolError | null = null;
+
+  constructor(reader: GatewayReader, speaker: Speaker, limits: Limits, { latin1 }: Runtime) {
+    super(limits, latin1);
+    this.#reader = reader;
+    this.#speaker = speaker;
+  }
+
+  override get idle(): boolean {
+    return super.idle && this.#reader.idle && this.#pending === null;
+  }
+
+  override get buffered(): number {
+    return super.buffered + this.#reader.buffered;
+  }
+
+  override push(bytes: Uint8Array): void {
+    this.#reader.push(bytes);
+    if (this.#complete) this.#readAhead();
+  }
+
+  override keep(): void {
+    super.keep();
+    this.#reader.keep();
+  }
+
+  override next(): ParserEvent {
+    for (;;) {
+      const event = super.next();
+      if (event !== NEED_DATA) return event;
+      if (this.#pending !== null) return this.fail(this.#pending);
+      const found = this.#read();
+      if (found !== null) return found;
+    }
+  }
+
+  /** The response is over. */
+  answered(): void {
+    this.#answered = true;
+    this.#complete = false;
+  }
+
+  /** Moves on what the reader has; null: the parser may have something to say. */
+  #read(): typeof HEAD | typeof NEED_DATA | null {
+    const reader = this.#reader;
+    const event = reader.next();
+    this.#interject();
+    switch (event) {
+      case NEED_MORE:
+        return NEED_DATA;
+      case VARIABLES:
+        return this.#begin();
+      case READ_DATA:
+        if (this.#chunked) this.#pushChunk(reader.data);
+        else super.push(reader.data);
+        this.#left -= reader.data.length;
+        if (this.#left === 0) this.#finishBody();
+        return null;
+      case READ_END:
+        if (!this.#chunked) return null;
+        super.push(bytesOf("0\r\n\r\n"));
+        this.#chunked = false;
+        this.#finishBody();
+        return null;
+      case ABORTED:
+        this.#pending = new RemoteProtocolError(400, "the web server aborted the request");
+        this.#tellAbort();
+        return null;
+      default: {
+        const { status, message } = reader.fault!;
+        this.#pending = new RemoteProtocolError(status, message);
+        return null;
+      }
+    }
+  }
+
+  #begin(): typeof HEAD | null {
+    const { variables, bodyLength, keepsConnection } = this.#reader;
+    this.#answered = false;
+    this.#chunked = bodyLength < 0;
+    this.#left = bodyLength;
+    try {
+      const request = requestOf(variables, this.#chunked);
+      this.takeHead(request.method, request.target, request.minorVersion, request.fields);
+      this.request = request;
+    } catch (error) {
+      if (error instanceof GatewayFault) this.#pending = new RemoteProtocolError(error.status, error.message);
+      else if (error instanceof RemoteProtocolError) this.#pending = error;
+      else throw error;
+      return null;
+    }
+    this.keepAlive = keepsConnection;
+    if (bodyLength === 0) this.#finishBody();
+    return HEAD;
+  }
+
+  /** RFC 9112 §7.1. */
+  #pushChunk(data: Uint8Array): void {
+    super.push(bytesOf(`${data.length.toString(16)}\r\n`));
+    super.push(data);
+    super.push(bytesOf("\r\n"));
+  }
+
+  #finishBody(): void {
+    this.#complete = !this.#answered;
+    this.#readAhead();
+  }
+
+  /** While the application works, a web server may ask something of the protocol, or abort the request. */
+  #readAhead(): void {
+    while (this.#complete && this.#pending === null && this.#reader.buffered > 0 && this.#read() === null);
+  }
+
+  #interject(): void {
+    const { reply } = this.#reader;
+    if (reply === "") return;
+    this.#reader.reply = "";
+    this.#speaker.interject(reply);
+  }
+
+  /** Later, since the session may just be about to begin with this request. */
+  #tellAbort(): void {
+    const { request } = this;
+    queueMicrotask(() => {
+      if (this.request === request) this.#speaker.abandon();
+    });
+  }
+}

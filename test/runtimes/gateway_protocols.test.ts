@@ -1,0 +1,148 @@
+// uwsgi, FastCGI and SCGI over the sockets of each runtime, without a web server: who may, what is logged, what becomes of
+// packets that come in pieces and connections that break, and pools. Through nginx: test/deployment/gateway_protocols.test.ts.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { answer, fastcgi, pairs, record, records, scgi, uwsgi, variables } from "../gateway_protocols/packets.ts";
+import type { Client } from "../support/client.ts";
+import { onEachKind } from "../support/runtimes.ts";
+import { type ServerProcess, useServer, withServer } from "../support/server.ts";
+import { eventually } from "../support/wait.ts";
+
+const SEND = { uwsgi: (sent: ReturnType<typeof variables>, body?: string) => uwsgi(sent, body), fastcgi, scgi };
+const NAMES = ["uwsgi", "fastcgi", "scgi"] as const;
+type Name = (typeof NAMES)[number];
+
+const APP = "test/deployment/gateway_application.ts:application";
+const POOL = ["--allow-write", "--allow-run", "--allow-sys"];
+
+/** Everything that the server sends until it ends the connection, without its wrapping. */
+async function response(name: Name, client: Client): Promise<string> {
+  await eventually(() => client.ending !== null, () => client.received);
+  const text = name === "fastcgi" ? answer(client.received).stdout : client.received;
+  return text.replace(/^Status: /, "HTTP/1.1 ");
+}
+
+function refusals(server: ServerProcess): string[] {
+  return [...server.stderr.matchAll(/Refused request from .*/g)].map(([line]) => line);
+}
+
+onEachKind("gateway protocols", (runtime) => {
+  describe.each(NAMES)("%s", (name) => {
+    const send = SEND[name];
+    const server = useServer(runtime, { app: APP, protocol: name, header_timeout: 2 });
+    const post = (body: string): string =>
+      send(variables({ REQUEST_METHOD: "POST", CONTENT_LENGTH: String(body.length) }), body);
+
+    test("the address says what is spoken there", () => {
+      expect(server().stderr).toContain(`Listening at: ${name}://127.0.0.1:`);
+    });
+
+    test("a request and its body, byte by byte and at once", async () => {
+      for (const slow of [true, false]) {
+        const client = await server().connect();
+        if (slow) await client.sendByteByByte(post("hello"));
+        else client.send(post("hello"));
+        expect(await response(name, client)).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*"bodyLength":5,/);
+      }
+    });
+
+    test("a large body, in pieces that cut everything", async () => {
+      const packet = post("0123456789".repeat(100_000));
+      const client = await server().connect();
+      for (let at = 0; at < packet.length; at += 7777) client.send(packet.slice(at, at + 7777));
+      expect(await response(name, client)).toContain('"bodyLength":1000000,');
+    });
+
+    test("HTTP, a packet that breaks off, and one that does not come: each is refused, in one line", async () => {
+      const before = refusals(server()).length;
+      const http = await server().connect();
+      http.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await response(name, http);
+      const broken = await server().connect();
+      broken.send(post("").slice(0, 50)).end();
+      await response(name, broken);
+      const late = await server().connect();
+      late.send(post("").slice(0, 50));
+      await response(name, late);
+      await eventually(() => refusals(server()).length >= before + 3, () => server().stderr);
+      const lines = refusals(server()).slice(before);
+      expect(lines).toEqual([
+        expect.stringMatching(/the peer speaks HTTP$/),
+        expect.stringMatching(/the connection ended within a request head$/),
+        expect.stringMatching(/header_timeout$/),
+      ]);
+      expect(await response(name, (await server().connect()).send(post("hello")))).toMatch(/200 OK/);
+    });
+
+    test("peers that are not in uwsgi_allow_ips are closed without an answer, in one line", async () => {
+      await withServer(runtime, { app: APP, protocol: name, uwsgi_allow_ips: "10.0.0.0/8" }, async (server) => {
+        const client = await server.connect();
+        client.send(post("hello"));
+        await eventually(() => client.ending !== null, () => client.received);
+        expect(client.received).toBe("");
+        await eventually(() => refusals(server).length > 0, () => server.stderr);
+        expect(refusals(server)).toEqual([
+          `Refused request from 127.0.0.1: ${name} from a peer that is not in uwsgi_allow_ips`,
+        ]);
+      });
+    });
+
+    test("a pool speaks it too, and HTTP beside it", async () => {
+      const bind = ["127.0.0.1:0", `${name}://127.0.0.1:0`];
+      await withServer(runtime, { app: APP, workers: 1, bind, permissions: POOL }, async (server) => {
+        const [http, gateway] = server.addresses;
+        expect(await response(name, (await server.connect(gateway)).send(post("hello")))).toMatch(/200 OK/);
+        const direct = await server.connect(http);
+        direct.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        expect((await direct.response()).status).toBe(200);
+      });
+    });
+  });
+
+  test("FastCGI: a connection carries many requests, and questions of the protocol", async () => {
+    await withServer(runtime, { app: APP, protocol: "fastcgi" }, async (server) => {
+      const client = await server.connect();
+      client.send(record(9, 0, pairs([["FCGI_MPXS_CONNS", ""]])));
+      for (let id = 1; id <= 20; id++) {
+        const body = "x".repeat(id * 10_000);
+        client.send(fastcgi(variables({ REQUEST_METHOD: "POST", CONTENT_LENGTH: String(body.length) }), body, {
+          id,
+          keep: true,
+          size: 8000,
+          padding: 3,
+        }));
+        const done = (): boolean => client.received.includes(record(3, id, "\0\0\0\0\0\0\0\0"));
+        await eventually(done, () => `request ${id}: ${client.received.slice(-300)}`);
+        expect(answer(client.received, id).stdout).toContain(`"bodyLength":${body.length},`);
+      }
+      expect(records(client.received)[0]).toMatchObject({ type: 10, content: pairs([["FCGI_MPXS_CONNS", "0"]]) });
+    });
+  });
+
+  test("a reload may have another protocol spoken on the same address", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tricorn-protocol-"));
+    try {
+      const path = join(folder, "tricorn.config.json");
+      const socket = join(folder, "app.sock");
+      const write = (protocol: string): void => {
+        writeFileSync(path, JSON.stringify({ protocol, workers: 1, keepalive_grace: 0, bind: `unix:${socket}` }));
+      };
+      write("uwsgi");
+      const words = ["--config", path, "--bind", `unix:${socket}`];
+      await withServer(runtime, { app: APP, bind: `unix:${socket}`, permissions: POOL, words }, async (server) => {
+        const ask = async (name: Name): Promise<string> =>
+          await response(name, (await server.connect({ path: socket })).send(SEND[name](variables())));
+        expect(await ask("uwsgi")).toMatch(/^HTTP\/1.1 200 OK/);
+        write("scgi");
+        server.signal("SIGHUP");
+        await eventually(async () => /^HTTP\/1.1 200 OK/.test(await ask("scgi")), () => server.stderr);
+        expect(await ask("uwsgi")).not.toMatch(/200 OK/);
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
