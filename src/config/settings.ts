@@ -2,6 +2,7 @@
 // configuration file's schema and docs/settings.md all come from this table. A setting keeps the name, flag and meaning it
 // has in Gunicorn; where Tricorn differs, the doc says so. Nothing here reads files or starts anything.
 
+import type { Bind } from "../runtime/port.ts";
 import { networkProblem } from "./address.ts";
 import { integer, parseBind } from "./bind.ts";
 import { ConfigError, quote } from "./error.ts";
@@ -1012,7 +1013,9 @@ function checkValue(setting: Setting, value: unknown, label: string): SettingVal
       return value as Hook;
     case "bind":
       if (typeof value !== "string") return refuse("is not a string");
-      checkBind(value, label);
+      if (checkBind(value, label).protocol !== undefined) {
+        return refuse("is to speak a gateway protocol, and only HTTP is spoken there", "write HOST:PORT or unix:PATH");
+      }
       return value;
     case "binds":
     case "pairs":
@@ -1041,9 +1044,9 @@ function checkValue(setting: Setting, value: unknown, label: string): SettingVal
   }
 }
 
-function checkBind(text: string, label: string): void {
+function checkBind(text: string, label: string): Bind {
   try {
-    parseBind(text);
+    return parseBind(text);
   } catch (error) {
     throw new ConfigError(`${label}: ${(error as Error).message}`);
   }
@@ -1058,10 +1061,13 @@ function checkTogether({ settings, origins }: Resolved): void {
   if (settings.keyfile !== null && settings.certfile === null) needs("keyfile", "certfile");
   if (settings.ca_certs !== null && settings.certfile === null) needs("ca_certs", "certfile");
   if (settings.cert_reqs === 2 && settings.ca_certs === null) needs("cert_reqs", "ca_certs");
-  if (settings.protocol !== "http" && settings.proxy_protocol !== "off") {
-    throw new ConfigError(
-      `${flagOf("proxy_protocol")} comes before HTTP only, not before ${settings.protocol}: leave one of them out`,
-    );
+  if (settings.proxy_protocol !== "off") {
+    const spoken = settings.bind.map((bind) => parseBind(bind).protocol ?? settings.protocol);
+    if (!spoken.includes("http")) {
+      throw new ConfigError(
+        `${flagOf("proxy_protocol")} comes before HTTP only, not before ${spoken[0]}: leave one of them out`,
+      );
+    }
   }
   if (settings.initgroups && settings.user === null) needs("initgroups", "user");
   if (settings.workers !== 0) return;

@@ -99,6 +99,18 @@ describe("resolveSettings", () => {
     [{ raw_env: ["=x"] }, /^raw_env: "=x" is no KEY=VALUE/],
     [{ reload_extra_files: [""] }, /^reload_extra_files: "" is no path; give a path/],
     [{ admin_bind: ":x" }, /^admin_bind: cannot listen on ":x"/],
+    [
+      { admin_bind: "uwsgi://:9000" },
+      /^admin_bind: "uwsgi:\/\/:9000" is to speak a gateway protocol, and only HTTP is spoken there; write HOST:PORT/,
+    ],
+    [
+      { protocol: "scgi", proxy_protocol: "auto" },
+      /^proxy_protocol \(--proxy-protocol\) comes before HTTP only, not before scgi: leave one of them out/,
+    ],
+    [
+      { bind: ["uwsgi://:1", "fastcgi://:2"], proxy_protocol: "v2" },
+      /^proxy_protocol \(--proxy-protocol\) comes before HTTP only, not before uwsgi: leave one of them out/,
+    ],
     [{ when_ready: "log" }, /^when_ready: "log" is not a function; give a function/],
     [{ app: "app.ts" }, /^app: only the configuration file has it; leave it out here/],
     [{ workers: 1, initgroups: true }, /^initgroups \(--initgroups\) needs user \(--user\)/],
@@ -120,6 +132,10 @@ describe("resolveSettings", () => {
     expect(messageOf({}, { FORWARDED_ALLOW_IPS: "proxy" })).toMatch(
       /^FORWARDED_ALLOW_IPS: "proxy" is not an IP address/,
     );
+  });
+
+  test("a PROXY header may come before HTTP where other addresses speak something else", () => {
+    expect(messageOf({ bind: ["uwsgi://:1", "127.0.0.1:2"], proxy_protocol: "auto" })).toBe("no error");
   });
 
   test("does not repeat an endless value", () => {
