@@ -2,7 +2,7 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
-import { basename, isAbsolute, join, relative, sep } from "node:path";
+import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { FileLike } from "../src/handler/file_response.ts";
 
 const CHUNK = 65_536;
@@ -18,7 +18,7 @@ const NO_LINK = constants.O_NOFOLLOW ?? 0;
  * @throws {Error} the system's, for example with `code` "ENOENT"; and one for what is no regular file.
  */
 export async function openFile(path: string): Promise<FileLike> {
-  const file = await openRegular(path, constants.O_RDONLY | NO_WAITING);
+  const file = await openRegular(path, constants.O_RDONLY | NO_WAITING, resolve(path));
   if (file === null) throw new Error(`${path} is not a regular file: a response can only be made of one`);
   return file;
 }
@@ -31,11 +31,12 @@ export async function openFile(path: string): Promise<FileLike> {
  */
 export async function openFileBelow(root: string, path: string): Promise<FileLike | null> {
   if (path.includes("\0")) return null;
+  const whole = join(root, path);
   try {
-    const real = await realpath(join(root, path));
+    const real = await realpath(whole);
     const below = relative(await realpath(root), real);
     if (below === "" || below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below)) return null;
-    return await openRegular(real, constants.O_RDONLY | NO_WAITING | NO_LINK);
+    return await openRegular(real, constants.O_RDONLY | NO_WAITING | NO_LINK, resolve(whole));
   } catch (error) {
     if (NONE.has(String((error as { code?: unknown }).code))) return null;
     throw error;
@@ -54,11 +55,12 @@ const NONE: ReadonlySet<string> = new Set([
   "ENXIO",
 ]);
 
-async function openRegular(path: string, flags: number): Promise<FileLike | null> {
+/** @param shown what the file's path is said to be: links in it are whoever's who opens it by that */
+async function openRegular(path: string, flags: number, shown: string): Promise<FileLike | null> {
   const handle = await open(path, flags);
   try {
     const stat = await handle.stat();
-    if (stat.isFile()) return new OpenFile(handle, basename(path), stat.size, stat.mtime);
+    if (stat.isFile()) return new OpenFile(handle, basename(path), shown, stat.size, stat.mtime);
   } catch (error) {
     await handle.close();
     throw error;
@@ -69,13 +71,15 @@ async function openRegular(path: string, flags: number): Promise<FileLike | null
 
 class OpenFile implements FileLike {
   readonly name: string;
+  readonly path: string;
   readonly size: number;
   readonly mtime: Date;
   readonly #handle: FileHandle;
 
-  constructor(handle: FileHandle, name: string, size: number, mtime: Date) {
+  constructor(handle: FileHandle, name: string, path: string, size: number, mtime: Date) {
     this.#handle = handle;
     this.name = name;
+    this.path = path;
     this.size = size;
     this.mtime = mtime;
   }

@@ -17,6 +17,8 @@ export interface FileLike {
   readonly mtime?: Date;
   /** Its name, without a folder. */
   readonly name?: string;
+  /** Where it is on the disk, absolute and without `..`: a web server on the same machine can send it. */
+  readonly path?: string;
   /** The bytes from `start` up to `end`, which is not in it. Called once. */
   slice(start: number, end: number): AsyncIterable<Uint8Array>;
   /** Called once, when the response is closed. */
@@ -46,12 +48,14 @@ const OF_CONTENT = ["Content-Type", "Content-Length", "Content-Encoding", "Conte
 export class FileResponse extends StreamingHttpResponse {
   /** Null for a stream, and when a middleware has set other content. */
   #parts: Parts | null;
+  readonly #path: string | null;
 
   constructor(file: FileLike | Blob | Uint8Array | FileStream, init: FileResponseInit = {}) {
     const seekable = toFileLike(file);
     const parts = seekable === null ? null : new Parts(seekable);
     super(parts ?? file as FileStream, init);
     this.#parts = parts;
+    this.#path = seekable?.path ?? null;
     this.#setHeaders(seekable ?? file as FileStream, init);
   }
 
@@ -75,6 +79,11 @@ export class FileResponse extends StreamingHttpResponse {
     headers.setDefault("ETag", `W/"${file.size!.toString(16)}-${Math.trunc(time).toString(16)}"`);
     // A time to come is none (RFC 9110 §8.8.2.1).
     headers.setDefault("Last-Modified", httpDate(Math.min(time, Date.now())));
+  }
+
+  /** Where the file is on the disk; null where it is not, and when a middleware has set other content. */
+  get path(): string | null {
+    return this.#parts === null ? null : this.#path;
   }
 
   override get streamingContent(): AsyncIterableIterator<Uint8Array> {

@@ -87,6 +87,7 @@ export { type HeadersInit, ResponseHeaders } from "./response_headers.ts";
 export { type HasAbsoluteURL, or404, redirect } from "./shortcuts.ts";
 
 // Middleware, and the decorators that belong to it.
+export { accelRedirectMiddleware } from "./middleware/accel_redirect.ts";
 export {
   xframeOptionsDeny,
   xframeOptionsExempt,
