@@ -23,11 +23,16 @@ export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 
 
 /** A record of the type handshake, 22, comes first (RFC 8446 §5.1); no request line begins so. */
 export const TLS_REASON = "a TLS handshake where a request line should be (RFC 9112 §3)";
-/** The first byte of a packet: modifier1, the version of a record. */
-const UWSGI_REASON = "a uwsgi packet where a request line should be: --protocol uwsgi speaks it";
+/** The first byte of a packet: modifier1, the version of a record. Version 2 of a PROXY header has it behind empty lines. */
+const UWSGI_REASON =
+  "a uwsgi packet where a request line should be, which --protocol uwsgi speaks, or a PROXY header that proxy_protocol or " +
+  "proxy_allow_ips does not allow";
 const FASTCGI_REASON = "a FastCGI record where a request line should be: --protocol fastcgi speaks it";
 /** A netstring: its length in digits, and a colon. */
 const SCGI_REASON = "an SCGI netstring where a request line should be: --protocol scgi speaks it";
+/** "PROXY TCP4 192.0.2.1 ...": a line that begins as a request line does. */
+export const PROXY_REASON =
+  "a PROXY header where a request line should be: proxy_protocol does not allow it, or proxy_allow_ips does not allow this peer";
 /** "PRI * HTTP/2.0". */
 export const HTTP2_REASON = "the preface of HTTP/2 (RFC 9113 §3.4): only HTTP/1.0 and HTTP/1.1 are spoken here";
 

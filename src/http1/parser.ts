@@ -7,7 +7,7 @@
 // llhttp compiled to WebAssembly).
 
 import { COLON, consistsOf, CR, FIELD_VALUE, HEX, HTAB, LF, SP, TARGET, TOKEN, trimSpace } from "./bytes.ts";
-import { HTTP2_REASON, otherProtocol, type RefusalStatus, RemoteProtocolError } from "./errors.ts";
+import { HTTP2_REASON, otherProtocol, PROXY_REASON, type RefusalStatus, RemoteProtocolError } from "./errors.ts";
 import * as names from "./names.ts";
 import { checkAuthority, parseTarget, type Target } from "./target.ts";
 
@@ -364,14 +364,16 @@ export class RequestParser {
     while (i < end && TARGET[bytes[i]!] === 1) i++;
     if (i - start > this.#limits.requestLine) this.#refuse(414, "the request line is longer than limit_request_line");
     if (i === end) return false;
-    if (bytes[i] !== SP || i === targetStart) this.#refuse(400, "malformed request target (RFC 9112 §3.2)");
+    if (bytes[i] !== SP || i === targetStart) {
+      this.#refuseLine(start, methodEnd, "malformed request target (RFC 9112 §3.2)");
+    }
     const targetEnd = i++;
     for (let k = 0; k < VERSION.length; k++) {
       if (i + k === end) return false;
       const byte = bytes[i + k]!;
       const wanted = VERSION[k]!;
       if (wanted >= 0 ? byte !== wanted : byte < 0x30 || byte > 0x39) {
-        this.#refuse(400, "malformed HTTP version or line end (RFC 9112 §2.3, §2.2)");
+        this.#refuseLine(start, methodEnd, "malformed HTTP version or line end (RFC 9112 §2.3, §2.2)");
       }
     }
     if (i + 8 - start > this.#limits.requestLine) {
@@ -393,6 +395,10 @@ export class RequestParser {
     this.#headSize = i + VERSION.length - start;
     this.#position = i + VERSION.length;
     return true;
+  }
+
+  #refuseLine(start: number, methodEnd: number, reason: string): never {
+    this.#refuse(400, this.#slice(start, methodEnd) === "PROXY" ? PROXY_REASON : reason);
   }
 
   /**

@@ -128,6 +128,10 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
       this.#tunnel.ended();
       return;
     }
+    if (this.#proxy !== null && this.#clock === HEAD_CLOCK) {
+      this.refuse(new RemoteProtocolError(400, "the connection ended within a PROXY header"));
+      return;
+    }
     const exchange = this.#exchange;
     if (exchange !== null && this.server.unqueue(this)) {
       this.#drop();
@@ -309,8 +313,13 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
   #proxyHeader(chunk: Uint8Array): Uint8Array | null {
     const { parser, required } = this.#proxy!;
     const result = parser.push(chunk);
-    if (result.kind === "more") return null;
+    if (result.kind === "more") {
+      // Of the time that the head has, too, the header is a part: #deadline stays.
+      this.#clock = HEAD_CLOCK;
+      return null;
+    }
     this.#proxy = null;
+    this.#clock = NEW;
     if (result.kind === "error" || (result.kind === "absent" && required)) {
       const reason = result.kind === "error" ? result.reason : "a PROXY header is required";
       this.refuse(new RemoteProtocolError(400, reason));

@@ -80,6 +80,9 @@ describe("RFC 9112 §2.2 message parsing", () => {
     ["a byte order mark", "\xef\xbb\xbf" + get(), 400, /request line/],
     ["NUL first", "\0" + get(), 400, /request line/],
     ["a TLS ClientHello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400, /TLS handshake/],
+    ["a PROXY header of version 1", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 400, /PROXY header/],
+    ["one that tells nothing", "PROXY UNKNOWN\r\n", 400, /PROXY header/],
+    ["one of version 2", "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 400, /PROXY header/],
     ["a response", "HTTP/1.1 200 OK\r\n", 400, /malformed/],
   ]);
   test.each(["", "\r", "\r\n", "G", "GET /", "GET / HTTP/1.1\r\n", LINE + "Host: a", LINE + "Host: a\r\n\r"])(
