@@ -181,10 +181,12 @@ export class Load {
   readonly #child: ChildProcess;
   readonly #end: Promise<void>;
 
-  constructor(options: LoadOptions, onProgress?: Case["onProgress"]) {
+  /** `enter`: the words before its command, where it runs in a namespace. */
+  constructor(options: LoadOptions, onProgress?: Case["onProgress"], enter: readonly string[] = []) {
     const script = fileURLToPath(new URL("load.ts", import.meta.url));
     const strip = fileURLToPath(new URL("../../adapters/strip_types.js", import.meta.url));
-    this.#child = spawn(process.execPath, ["--import", strip, script, JSON.stringify(options)], {
+    const [program, ...words] = [...enter, process.execPath, "--import", strip, script, JSON.stringify(options)];
+    this.#child = spawn(program!, words, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#child.on("message", (message) => {

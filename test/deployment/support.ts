@@ -9,6 +9,7 @@ import process from "node:process";
 import type { Address } from "../support/client.ts";
 import { ROOT, type TestRuntime } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
+import type { Machine } from "./network.ts";
 
 /** What is where Debian puts it, or in the PATH; null where it is not. */
 export function findProgram(name: string): string | null {
@@ -87,9 +88,9 @@ export class WebServer {
   readonly address: Address;
   readonly #child: ChildProcess;
 
-  private constructor(words: readonly string[], port: number) {
+  private constructor(words: readonly string[], address: { readonly host: string; readonly port: number }) {
     const [program, ...rest] = words as [string, ...string[]];
-    this.address = { host: "127.0.0.1", port };
+    this.address = address;
     this.#child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
     running.add(this.#child);
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
@@ -106,16 +107,33 @@ export class WebServer {
     return WebServer.#start(["-e", "stderr", "-p", folder, "-c", nginxMain(folder, site)], program, port);
   }
 
+  /** The same on another machine, at port 80. */
+  static nginxOn({ enter, address }: Machine, program: string, folder: string, site: string): Promise<WebServer> {
+    const words = [...enter, program, "-e", "stderr", "-p", folder, "-c", nginxMain(folder, site)];
+    return WebServer.#wait(new WebServer(words, { host: address, port: 80 }), program, async (url) => {
+      return (await run([...enter, "curl", "--silent", "--noproxy", "*", url])).code === 0;
+    });
+  }
+
   /** Apache with the file at `site` where Debian's has those of sites-enabled. */
   static apache(program: string, folder: string, site: string, port: number): Promise<WebServer> {
     return WebServer.#start(["-d", folder, "-f", apacheMain(folder, site), "-DFOREGROUND"], program, port);
   }
 
   static async #start(words: readonly string[], program: string, port: number): Promise<WebServer> {
-    const server = new WebServer([program, ...words], port);
+    const server = new WebServer([program, ...words], { host: "127.0.0.1", port });
+    return await WebServer.#wait(server, program, (url) => fetch(url).then(() => true, () => false));
+  }
+
+  static async #wait(
+    server: WebServer,
+    program: string,
+    answers: (url: string) => Promise<boolean>,
+  ): Promise<WebServer> {
+    const { host, port } = server.address as { host: string; port: number };
     await eventually(async () => {
       if (server.ended) throw new Error(`${program} ended:\n${server.stderr}`);
-      return await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
+      return await answers(`http://${host}:${port}/`);
     }, () => `${program} does not answer:\n${server.stderr}`);
     return server;
   }
