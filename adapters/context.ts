@@ -18,5 +18,6 @@ export const context: Context = {
   launcher: family?.launcher ?? null,
   control: processControl,
   startWatchdog: async (options) => (await import("./watchdog.ts")).startWatchdog(options),
+  cgi: async () => (await import("./cgi.ts")).cgiStreams,
   dev: async () => (await import("./dev_host.ts")).devHost,
 };

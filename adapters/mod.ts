@@ -31,6 +31,18 @@ export function serve(application: Application | FetchApplication, options: Opti
 }
 
 /**
+ * Answers one request as a CGI program, and ends the process: for a script that a web server starts, as wsgiref's
+ * `CGIHandler().run(application)`. `options` are those of {@link serve}; what is about addresses and workers means nothing
+ * here. An application that is nothing to be served is answered with 500, and named on standard error.
+ *
+ * @throws {ConfigError} when no web server has started the process.
+ */
+export async function runCgi(application: Application | FetchApplication, options: Options = {}): Promise<never> {
+  const cgi = await import("../src/cli/cgi.ts");
+  return await cgi.runCgi(application, options, context);
+}
+
+/**
  * `config` as it is: for tricorn.config.ts, so that an editor knows the settings' names and types.
  * `export default defineConfig({ workers: "auto" })`.
  */

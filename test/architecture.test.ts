@@ -81,6 +81,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:",
   ],
   "adapters/program.ts": ["node:"],
+  "adapters/cgi.ts": ["src/runtime/port.ts types", "node:"],
   "adapters/process_control.ts": ["src/cli/process_control.ts types", "adapters/program.ts", "node:"],
   "adapters/bun_sockets": ["node:", "bun:ffi"],
   "adapters/watchdog": [

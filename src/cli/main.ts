@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   // Loaded when they are asked for: they have with them what no server needs.
   ["runserver", async (words, context) => await (await import("./runserver.ts")).runserver(words, context)],
   ["check", async (words, context) => await (await import("./check.ts")).check(words, context)],
+  ["cgi", async (words, context) => await (await import("./cgi.ts")).cgi(words, context)],
   ["new", async (words, context) => (await import("./new.ts")).newProject(words, context)],
   ["init", async (words, context) => await (await import("./init.ts")).init(words, context)],
   ["help", help],

@@ -5,7 +5,7 @@ import type { FetchApplication } from "../bridges/mod.ts";
 import { ConfigError, quote } from "../config/error.ts";
 import { checkOptions, type Options, resolveSources, type Settings } from "../config/settings.ts";
 import type { Application } from "../esgi/application.ts";
-import type { Channel, Parent, Runtime, Supervisor, Watchdog, WatchdogOptions } from "../runtime/port.ts";
+import type { CgiStreams, Channel, Parent, Runtime, Supervisor, Watchdog, WatchdogOptions } from "../runtime/port.ts";
 import { toApplication } from "./application.ts";
 import { attempt } from "./attempt.ts";
 import { classify } from "./classify.ts";
@@ -46,6 +46,8 @@ export interface Context {
   readonly launcher: Channel | null;
   readonly control: ProcessControl;
   readonly startWatchdog: (options: WatchdogOptions) => Promise<Watchdog>;
+  /** Loaded for CGI programs alone. */
+  readonly cgi: () => Promise<CgiStreams>;
   /** Loaded for `tricorn runserver` alone. */
   readonly dev: () => Promise<DevHost>;
 }
@@ -71,12 +73,7 @@ export async function run(
     [{ from: "serve()", options: checkOptions(options, "serve()") }],
     host.env,
   );
-  const load = async (): Promise<Application> => {
-    const made: unknown = settings.factory ? await (application as () => unknown)() : application;
-    const loaded = classify(made, null);
-    if (typeof loaded === "string") throw new LoadError(`cannot serve the application: it ${loaded}`);
-    return toApplication(loaded, settings.override_globals, runtime);
-  };
+  const load = (): Promise<Application> => makeApplication(application, settings, runtime);
   await detach(settings, context);
   if (settings.workers === 0) {
     prepare(settings, context);
@@ -92,6 +89,18 @@ export async function run(
   prepare(settings, context);
   const configuration = { settings, origins, file: null, extra: null };
   return await supervise({ ...configuration, reconfigure: () => Promise.resolve(configuration) }, context);
+}
+
+/**
+ * The application that the program of serve() or runCgi() means by `given`.
+ *
+ * @throws {LoadError} when it is nothing that can be served.
+ */
+export async function makeApplication(given: unknown, settings: Settings, runtime: Runtime): Promise<Application> {
+  const made: unknown = settings.factory ? await (given as () => unknown)() : given;
+  const loaded = classify(made, null);
+  if (typeof loaded === "string") throw new LoadError(`cannot serve the application: it ${loaded}`);
+  return toApplication(loaded, settings.override_globals, runtime);
 }
 
 /** With the setting daemon, does not return in the terminal's process: another one serves. */

@@ -314,6 +314,23 @@ export interface LocalSockets {
   connectLocal(path: string, open: (channel: LocalChannel) => LocalHandler): Promise<void>;
 }
 
+/** What a CGI program (RFC 3875) has of the web server that started it. One implementation serves all runtimes (adapters/cgi.ts). */
+export interface CgiStreams {
+  /**
+   * The environment that the process was started with, in strings that have one character a byte. On Deno what is not
+   * UTF-8 is left out, unless all is allowed; elsewhere where the system has no /proc, it is garbled.
+   *
+   * @throws {Error} where Deno may not read the environment.
+   */
+  readonly environment: () => readonly (readonly [name: string, value: string])[];
+  /**
+   * Makes standard input and output a connection; what is written by `console.log` goes to standard error from now on. At
+   * most `length` bytes are read, and `ended()` means that there were fewer. `closed()` follows `end()` when all has been
+   * taken, and comes by itself when the web server has closed standard output. Until then the process stays alive.
+   */
+  readonly open: (length: number, accept: (connection: Connection) => ConnectionHandler) => void;
+}
+
 /** What the commands need of the process around them. One implementation serves all runtimes (adapters/process.ts). */
 export interface Host {
   readonly argv: readonly string[];

@@ -80,7 +80,7 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.errors": server.errors,
     "esgi.multithread": false,
     "esgi.multiprocess": server.multiprocess,
-    "esgi.run_once": false,
+    "esgi.run_once": server.runOnce,
     "esgi.target": target,
     "esgi.headers": parser.fields,
     "esgi.file_wrapper": fileWrapper,

@@ -3,6 +3,7 @@
 
 import type { Environ } from "../esgi/environ.ts";
 import { isBelow } from "../esgi/request.ts";
+import { CgiReader } from "../gateway_protocols/cgi.ts";
 import { type GatewayRequest, requestOf } from "../gateway_protocols/environ.ts";
 import { FastCgiReader } from "../gateway_protocols/fastcgi.ts";
 import {
@@ -12,6 +13,7 @@ import {
   GatewayFault,
   type GatewayReader,
   NEED_DATA as NEED_MORE,
+  type Variable,
   type VariableLimits,
   VARIABLES,
 } from "../gateway_protocols/reader.ts";
@@ -42,7 +44,12 @@ export function gatewayProtocol(name: GatewayName, runtime: Runtime, limits: Lim
   }
 }
 
-/** uwsgi and SCGI: one request a connection, whose end is the response's. */
+/** The protocol of a CGI program's standard streams. @param environment the process's, one character a byte */
+export function cgiProtocol(environment: readonly Variable[], runtime: Runtime, limits: Limits): Protocol {
+  return new Gateway(new CgiReader(environment, runtime.latin1), runtime, limits, true);
+}
+
+/** uwsgi, SCGI and CGI: one request a connection, whose end is the response's. */
 class Gateway<Reader extends GatewayReader> implements Protocol {
   protected readonly reader: Reader;
   readonly #runtime: Runtime;

@@ -15,7 +15,7 @@ import type {
   ListenOptions,
   Runtime,
 } from "../runtime/port.ts";
-import { gatewayProtocol } from "./gateway_protocol.ts";
+import { cgiProtocol, gatewayProtocol } from "./gateway_protocol.ts";
 import { forwarded, TrustedPeers } from "./proxy.ts";
 import type { Exchange, RequestInFlight } from "./gateway.ts";
 import { Http } from "./protocol.ts";
@@ -81,6 +81,8 @@ export class Server {
   shedding = 0;
   /** What applications are told by `esgi.multiprocess`: that other workers run beside this one. */
   multiprocess = false;
+  /** What applications are told by `esgi.run_once`: that this process serves one request. */
+  runOnce = false;
   /** Told of each request while it runs. */
   recorder: Recorder | null = null;
   /** After so many requests `onRetire` is called, once; 0: never. */
@@ -204,6 +206,20 @@ export class Server {
     } else if (this.settings.proxy_protocol !== "off") {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }
+    return session;
+  }
+
+  /**
+   * Serves the one request of a CGI program, which begins with the first call of `receive`, be it of no bytes.
+   *
+   * @param environment what the web server has started the process with, one character a byte
+   */
+  acceptCgi(
+    connection: Connection,
+    environment: readonly (readonly [name: string, value: string])[],
+  ): ConnectionHandler {
+    const session = new Session(this, connection, cgiProtocol(environment, this.runtime, this.#limits));
+    this.#sessions.add(session);
     return session;
   }
 

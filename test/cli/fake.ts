@@ -195,6 +195,7 @@ export function fakeContext(host: FakeHost, runtime: Runtime): Context {
     launcher: null,
     control: fakeControl,
     startWatchdog: no,
+    cgi: no,
     dev: no,
   };
 }
