@@ -122,6 +122,9 @@ export const IDLE = "idle";
 /** The name by which masters and workers are asked for, among the cases. */
 export const WORKERS = "workers";
 
+/** The name by which ways through nginx are asked for, among the cases. */
+export const GATEWAY = "gateway";
+
 /** One request of `case_` as wrk sends it, but for the order of its headers. */
 export function requestText(case_: Case, port: number): string {
   const length: Case["headers"] = case_.body === "" ? [] : [["Content-Length", String(case_.body.length)]];

@@ -5,8 +5,17 @@ import { cpus, loadavg, release, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Case, CASES, IDLE, WORKERS } from "./cases.ts";
+import { type Case, CASES, GATEWAY, IDLE, WORKERS } from "./cases.ts";
 import { choosePins, choosePoolPins } from "./cores.ts";
+import {
+  findNginx,
+  GATEWAY_CASES,
+  type GatewayBlock,
+  gatewayTurns,
+  measureGateway,
+  NGINX_MISSING,
+} from "./gateway/block.ts";
+import { GATEWAY_LEGEND, gatewayOutcomes, gatewayTable } from "./gateway/report.ts";
 import { type IdleBlock, measureIdle } from "./idle.ts";
 import { type Block, measure, type Setup } from "./measure.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
@@ -46,6 +55,10 @@ async function main(): Promise<number> {
       plan = plan.map((planned) => ({ ...planned, servers: planned.servers.filter((server) => !isDjango(server)) }));
     }
   }
+  if (plan.some(({ what }) => what === GATEWAY) && findNginx() === null) {
+    tell(NGINX_MISSING);
+    plan = plan.filter(({ what }) => what !== GATEWAY);
+  }
   if (plan.some(({ servers }) => servers.some(needsPackages))) {
     const problem = installPackages(join(ROOT, "scripts/bench"), tell);
     if (problem !== null) throw new UsageError(problem);
@@ -76,13 +89,16 @@ async function main(): Promise<number> {
   const blocks: Block[] = [];
   const idleBlocks: IdleBlock[] = [];
   const workersBlocks: WorkersBlock[] = [];
+  const gatewayBlocks: GatewayBlock[] = [];
   const turnsOf = ({ what, servers }: Planned): number =>
     what === WORKERS
       ? workersTurns(setup)
+      : what === GATEWAY
+      ? GATEWAY_CASES.length * gatewayTurns(setup)
       : servers.length * (what === IDLE ? idleSetup.rounds : setup.rounds + Number(setup.warmUp));
   const progress = new Progress(plan.reduce((turns, planned) => turns + turnsOf(planned), 0));
   const legend = (text: string): string => options.markdown ? `${text.replaceAll("\n", " ").trimEnd()}\n` : text;
-  if (plan.some(({ what }) => what !== WORKERS)) process.stdout.write(legend(LEGEND));
+  if (plan.some(({ what }) => what !== WORKERS && what !== GATEWAY)) process.stdout.write(legend(LEGEND));
   for (const { what, runtime, servers } of plan) {
     const title = `${typeof what === "string" ? what : what.name} on ${runtime.version}`;
     progress.block(title);
@@ -92,6 +108,13 @@ async function main(): Promise<number> {
       const block = await measureWorkers(runtime, setup, step);
       text = (workersBlocks.length === 0 ? `\n${legend(WORKERS_LEGEND)}` : "") + workersTables(block, options.markdown);
       workersBlocks.push(block);
+    } else if (what === GATEWAY) {
+      text = gatewayBlocks.length === 0 ? `\n${legend(GATEWAY_LEGEND)}` : "";
+      for (const case_ of options.smoke ? GATEWAY_CASES.slice(0, 1) : GATEWAY_CASES) {
+        const block = await measureGateway(case_, runtime, setup, step);
+        gatewayBlocks.push(block);
+        text += gatewayTable(block, options.markdown);
+      }
     } else if (what === IDLE) {
       const block = await measureIdle(runtime, servers, options.idle, idleSetup, step);
       idleBlocks.push(block);
@@ -105,16 +128,20 @@ async function main(): Promise<number> {
     process.stdout.write(text);
     // After each block, so that a run which is stopped has not been in vain.
     if (options.json !== null) {
-      writeFileSync(options.json, toJson(about, blocks, idleBlocks, workersBlocks));
+      writeFileSync(options.json, toJson(about, blocks, idleBlocks, workersBlocks, gatewayBlocks));
     }
   }
   const outcomes = [
     ...blocks.flatMap(outcomesOf),
     ...idleBlocks.flatMap(idleOutcomes),
     ...workersBlocks.flatMap(workersOutcomes),
+    ...gatewayBlocks.flatMap(gatewayOutcomes),
   ];
   if (!options.smoke) process.stdout.write(goalsSummary(outcomes, options.markdown));
-  const failed = [...blocks, ...idleBlocks].some(({ results }) => results.some(({ problem }) => problem !== null)) ||
+  const failed =
+    [...blocks, ...idleBlocks, ...gatewayBlocks].some(({ results }) =>
+      results.some(({ problem }) => problem !== null)
+    ) ||
     workersBlocks.some(({ scaling, balance, master }) => [scaling, balance, master].some(({ problem }) => problem));
   return failed ? 1 : 0;
 }
@@ -145,10 +172,10 @@ function chooseRuntimes(options: Options): RuntimeBinary[] {
 const isDjango = ({ id }: ServerKind): boolean => id === "django";
 
 interface Planned {
-  /** A case, the memory of idle connections, or masters and workers. */
-  readonly what: Case | typeof IDLE | typeof WORKERS;
+  /** A case, the memory of idle connections, masters and workers, or ways through nginx. */
+  readonly what: Case | typeof IDLE | typeof WORKERS | typeof GATEWAY;
   readonly runtime: RuntimeBinary;
-  /** None for masters and workers: they are compared among themselves. */
+  /** None for masters and workers, and for ways through nginx: they are compared among themselves. */
   readonly servers: readonly ServerKind[];
 }
 
@@ -177,7 +204,12 @@ function makePlan({ cases, only, baseline }: Options, runtimes: readonly Runtime
     runtime,
     servers: [],
   }));
-  return [...loads, ...idle, ...workers];
+  const gateway = !cases.includes(GATEWAY) ? [] : runtimes.map((runtime): Planned => ({
+    what: GATEWAY,
+    runtime,
+    servers: [],
+  }));
+  return [...loads, ...idle, ...workers, ...gateway];
 }
 
 interface About {

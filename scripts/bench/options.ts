@@ -1,9 +1,9 @@
 // The command line: what can be asked for, and what is asked for.
 import { parseArgs } from "node:util";
-import { CASES, IDLE, WORKERS } from "./cases.ts";
+import { CASES, GATEWAY, IDLE, WORKERS } from "./cases.ts";
 import { SERVERS } from "./servers.ts";
 
-const ALL_CASES: readonly string[] = [...CASES.map(({ name }) => name), IDLE, WORKERS];
+const ALL_CASES: readonly string[] = [...CASES.map(({ name }) => name), IDLE, WORKERS, GATEWAY];
 
 export const HELP: string = `Usage: npm run bench -- [options]
 

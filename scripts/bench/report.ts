@@ -1,6 +1,8 @@
 // Results as tables, and as JSON. Pure.
 import { IDLE } from "./cases.ts";
 import { goalOf, judge, type Outcome, type Verdict } from "./goals.ts";
+import type { GatewayBlock } from "./gateway/block.ts";
+import { gatewayJson, gatewayOutcomes } from "./gateway/report.ts";
 import type { IdleBlock } from "./idle.ts";
 import type { Block, ServerResult } from "./measure.ts";
 import { compare, formatRatio, median, type Ratio } from "./statistics.ts";
@@ -146,11 +148,13 @@ export function toJson(
   blocks: readonly Block[],
   idleBlocks: readonly IdleBlock[],
   workersBlocks: readonly WorkersBlock[],
+  gatewayBlocks: readonly GatewayBlock[] = [],
 ): string {
   const outcomes = [
     ...blocks.flatMap(outcomesOf),
     ...idleBlocks.flatMap(idleOutcomes),
     ...workersBlocks.flatMap(workersOutcomes),
+    ...gatewayBlocks.flatMap(gatewayOutcomes),
   ];
   const cases = blocks.map(({ case_, runtime, results }) => ({
     case: case_.name,
@@ -178,7 +182,8 @@ export function toJson(
     })),
   }));
   const workers = workersBlocks.map(workersJson);
-  return JSON.stringify({ ...about, goals: outcomes, cases, idle, workers }, null, 2) +
+  const gateway = gatewayBlocks.map(gatewayJson);
+  return JSON.stringify({ ...about, goals: outcomes, cases, idle, workers, gateway }, null, 2) +
     "\n";
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { findNginx } from "../../../scripts/bench/gateway/block.ts";
 import { findPython } from "../../../scripts/bench/python.ts";
 import { hasWrk, WRK_MISSING } from "../../../scripts/bench/wrk.ts";
 
@@ -21,7 +22,7 @@ test.skipIf(skipped)(
       const { code, output } = await run([...words, "--smoke", "--seconds", "0.1", "--json", json]);
       expect(output.split("\n").filter((line) => line.includes("failed: "))).toEqual([]);
       expect(code, output).toBe(0);
-      const { cases, idle, workers } = JSON.parse(readFileSync(json, "utf8"));
+      const { cases, idle, workers, gateway } = JSON.parse(readFileSync(json, "utf8"));
       const servers = (entries: { runtime: string; servers: { server: string }[] }[], runtime: string): string[] => [
         ...new Set(
           entries.filter((entry) => entry.runtime.startsWith(runtime)).flatMap(({ servers }) =>
@@ -42,6 +43,15 @@ test.skipIf(skipped)(
         balance: Array(4).fill({ kind: expect.any(String) }),
         idle: { memory: { workers: [expect.any(Number), expect.any(Number)] } },
       })));
+      const ways = ["uwsgi-tcp", "http-tcp", "http-kept-tcp", "scgi-tcp", "fastcgi-kept-tcp"];
+      const unix = ["uwsgi-unix", "http-unix", "http-kept-unix"];
+      expect(gateway).toMatchObject(
+        findNginx() === null && process.env.CI !== "true" ? [] : ["node", "bun", "deno"].map((runtime) => ({
+          runtime: expect.stringContaining(runtime),
+          case: "hello",
+          ways: [...ways, ...unix].map((way) => ({ way, problem: null })),
+        })),
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }
