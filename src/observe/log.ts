@@ -46,10 +46,11 @@ export function attachErrorLog(events: EventBus, sink: TextSink, options: ErrorL
       const whose = remote || (status === 0 ? "somebody" : "a unix socket");
       write("warning", `Refused request from ${escapeLine(whose)}: ${escapeLine(what)}`);
     }),
-    events.on(
-      "fault",
-      (event) => write("error", faultLine(event), `  ${escapeBlock(describeError(event.error), "  ")}\n`),
-    ),
+    events.on("fault", (event) => {
+      // Null: nothing was thrown, and the line says it all.
+      const detail = event.error === null ? "" : `  ${escapeBlock(describeError(event.error), "  ")}\n`;
+      write("error", faultLine(event), detail);
+    }),
   ];
   return () => {
     for (const end of ends) end();

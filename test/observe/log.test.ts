@@ -46,6 +46,12 @@ describe("attachErrorLog", () => {
     expect(text).toBe("[2026-11-22 12:00:00 +0000] [7] \x1b[31m[ERROR]\x1b[0m e\n");
   });
 
+  test("writes one line for a fault in which nothing was thrown", () => {
+    attach();
+    events.emit("fault", { error: null, message: "a rule was broken", environ: null });
+    expect(text).toBe("[2026-11-22 12:00:00 +0000] [7] [ERROR] a rule was broken\n");
+  });
+
   test("writes a fault with its request, stack and causes", () => {
     attach();
     const environ = { REQUEST_METHOD: "GET", "esgi.target": "/a?b" } as Environ;
