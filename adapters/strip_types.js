@@ -1,6 +1,7 @@
 // Lets a Node without type stripping (20, and 22 before 22.18) run TypeScript: `node --import ./adapters/strip_types.js app.ts`.
 // Plain JavaScript, because it is what makes TypeScript loadable. It only erases types, with the same library that Node
 // itself ships (swc), so what runs here is what runs on a newer Node. On those it does nothing.
+// @ts-self-types="./strip_types.d.ts"
 import { readFile } from "node:fs/promises";
 import * as nodeModule from "node:module";
 import process from "node:process";
@@ -17,8 +18,12 @@ if (isMainThread && !native) {
     import.meta.resolve("@swc/wasm-typescript");
     nodeModule.register(import.meta.url);
   } catch {
-    stripTypesProblem = `Node ${process.versions.node} does not load TypeScript by itself: ` +
-      "use Node 22.18 or later, install @swc/wasm-typescript beside tricorn, or compile the application to JavaScript";
+    // Before 20.6 Node has neither of the two functions, whatever is installed.
+    const remedy = nodeModule.register === undefined
+      ? "use Node 22.18 or later (20.6 or later with @swc/wasm-typescript installed)"
+      : "use Node 22.18 or later, install @swc/wasm-typescript beside tricorn (npm install @swc/wasm-typescript)";
+    stripTypesProblem =
+      `Node ${process.versions.node} does not load TypeScript by itself: ${remedy}, or compile it to JavaScript`;
   }
 }
 

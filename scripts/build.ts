@@ -3,11 +3,11 @@
 // `isolatedDeclarations` lets tsc do without knowing any.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { type Package, PACKAGE_DOCUMENTS, readPackage, ROOT } from "./package.ts";
+import { type Package, readPackage, ROOT } from "./package.ts";
 
 /** JavaScript among the sources; tsc leaves it, and what it declares, where they are. */
 const PLAIN = [
@@ -35,11 +35,9 @@ function build(out: string): void {
   } finally {
     rmSync(emitted, { recursive: true });
   }
+  chmodSync(join(out, `${module(description.command.source)}.js`), 0o755);
   writeFileSync(join(out, "package.json"), `${JSON.stringify(packageJson(description), null, 2)}\n`);
-  for (const name of PACKAGE_DOCUMENTS) {
-    if (existsSync(join(ROOT, name))) copyFileSync(join(ROOT, name), join(out, name));
-    else console.error(`build: there is no ${name}; the package goes without`);
-  }
+  for (const name of description.documents) cpSync(join(ROOT, name), join(out, name), { recursive: true });
 }
 
 function compile(outDir: string): void {
@@ -68,7 +66,6 @@ function packageJson({ fields, entries, command }: Package): Record<string, unkn
   const main = entries.find(({ name }) => name === ".")!;
   return {
     ...fields,
-    type: "module",
     main: `./${module(main.source)}.js`,
     types: `./${module(main.source)}.d.ts`,
     exports: Object.fromEntries([
@@ -84,7 +81,7 @@ function packageJson({ fields, entries, command }: Package): Record<string, unkn
 
 /** "./adapters/mod.ts" -> "adapters/mod". */
 function module(source: string): string {
-  return source.replace(/^\.\//, "").replace(/\.ts$/, "");
+  return source.replace(/^\.\//, "").replace(/\.[jt]s$/, "");
 }
 
 build(resolve(process.argv[2] ?? join(ROOT, "dist")));

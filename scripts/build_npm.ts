@@ -1,17 +1,17 @@
 // Builds the npm package with dnt: `deno run -A scripts/build_npm.ts [FOLDER]`, by default npm/. It is the package that
 // `npm run build` makes with tsc, from the same description; dnt checks its types once more as Node sees them.
 
-import { copyFileSync, existsSync } from "node:fs";
+import { chmodSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import type { BuildOptions, Dnt } from "./dnt.ts";
-import { type Entry, PACKAGE_DOCUMENTS, readPackage, ROOT, TYPES } from "./package.ts";
+import { type Entry, readPackage, ROOT, TYPES } from "./package.ts";
 
 // Not a literal where it is imported, or no tool could read this file without JSR.
 const DNT = "jsr:@deno/dnt@^0.43.2";
 
 function options(outDir: string): BuildOptions {
-  const { entries, command, fields } = readPackage();
+  const { entries, command, documents, fields } = readPackage();
   const path = ({ source }: Entry): string => join(ROOT, source);
   return {
     entryPoints: [
@@ -26,7 +26,7 @@ function options(outDir: string): BuildOptions {
     // CommonJS knows no top-level await, which chooses the adapter.
     scriptModule: false,
     declaration: "inline",
-    // vitest runs the tests, against the package too (test/package.test.ts).
+    // vitest runs the tests, against the package too (test/package).
     test: false,
     skipSourceOutput: true,
     compilerOptions: {
@@ -35,11 +35,18 @@ function options(outDir: string): BuildOptions {
       noUncheckedIndexedAccess: true,
     },
     postBuild() {
-      for (const name of PACKAGE_DOCUMENTS) {
-        if (existsSync(join(ROOT, name))) copyFileSync(join(ROOT, name), join(outDir, name));
-      }
+      for (const name of documents) cpSync(join(ROOT, name), join(outDir, name), { recursive: true });
+      tidy(outDir);
     },
   };
+}
+
+/** Takes out of package.json what dnt needed for its own work, and makes the command a program. */
+function tidy(outDir: string): void {
+  const file = join(outDir, "package.json");
+  const { devDependencies: _, scripts: __, _generatedBy: ___, ...rest } = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, `${JSON.stringify(rest, null, 2)}\n`);
+  for (const path of Object.values(rest.bin as Record<string, string>)) chmodSync(join(outDir, path), 0o755);
 }
 
 async function load(): Promise<Dnt | null> {

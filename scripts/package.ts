@@ -1,6 +1,6 @@
-// What the published package is: its name, version, entries and command. It is read from deno.json, and from
-// package.json where npm wants more; build.ts (tsc) and build_npm.ts (dnt) both make what this says, and neither adds to
-// it.
+// What the published package is, read from deno.json: version, description, entries, command and documents; package.json
+// only adds npm's name and what is installed with it. build.ts (tsc) and build_npm.ts (dnt) both make what this says, and
+// neither adds to it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,12 @@ export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 
 /** The entry of deno.json's `exports` that is a command and not for import; npm has `bin` for it. */
 const COMMAND = "./cli";
+
+/** The entry that is imported for what it does; with the command the only one, which is what bundlers want to know. */
+const EFFECT = "./typescript";
+
+/** What else JSR gets; npm has modules and a description of its own. */
+const SOURCES: readonly string[] = ["adapters", "src", "deno.json"];
 
 /** What a Node without type stripping (adapters/strip_types.js) loads TypeScript with, if it is there. */
 const STRIPPER = "@swc/wasm-typescript";
@@ -25,6 +31,8 @@ export interface Entry {
 export interface Package {
   readonly entries: readonly Entry[];
   readonly command: Entry;
+  /** Files and folders beside the modules, relative to the root. */
+  readonly documents: readonly string[];
   /** What stands in package.json alike whoever built the package. */
   readonly fields: {
     readonly name: string;
@@ -32,29 +40,29 @@ export interface Package {
     readonly description: string;
     readonly keywords: readonly string[];
     readonly license: string;
+    readonly type: "module";
     readonly engines: Readonly<Record<string, string>>;
+    readonly sideEffects: readonly string[];
     readonly dependencies: Readonly<Record<string, string>>;
     readonly peerDependencies: Readonly<Record<string, string>>;
     readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: true }>>;
   };
 }
 
-/** What stands beside the modules, relative to the root. */
-export const PACKAGE_DOCUMENTS: readonly string[] = ["README.md", "LICENSE", "SPEC.md"];
-
 /** The types that a compiler needs to see the adapters as they are. */
 export const TYPES: Readonly<Record<string, string>> = pick(["@types/node", "@types/deno"]);
 
 interface DenoJson {
   readonly version: string;
+  readonly description: string;
+  readonly keywords: readonly string[];
   readonly license: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly publish: { readonly include: readonly string[] };
 }
 
 interface PackageJson {
   readonly name: string;
-  readonly description: string;
-  readonly keywords: readonly string[];
   readonly engines: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
@@ -70,14 +78,19 @@ export function readPackage(): Package {
   return {
     entries: all.filter((entry) => entry !== command),
     command,
+    documents: deno.publish.include.filter((name) => !SOURCES.includes(name)),
     fields: {
       // JSR knows names with a scope only, so npm's stands in package.json.
       name: npm.name,
       version: deno.version,
-      description: npm.description,
-      keywords: npm.keywords,
+      description: deno.description,
+      keywords: deno.keywords,
       license: deno.license,
+      type: "module",
       engines: npm.engines,
+      // The folder differs with the builder, the end of the path does not.
+      sideEffects: all.filter((entry) => entry === command || entry.name === EFFECT)
+        .map(({ source }) => `**/${source.slice(2).replace(/\.ts$/, ".js")}`),
       dependencies: ranges(npm.dependencies),
       peerDependencies: { [STRIPPER]: `^${npm.devDependencies[STRIPPER]}` },
       peerDependenciesMeta: { [STRIPPER]: { optional: true } },

@@ -1,0 +1,106 @@
+// What is built for JSR, and by dnt, as far as it goes without JSR. Of dnt there is a stand-in, which gives the description
+// back: what it must be given, and what is done with what it made.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { execFile } from "node:child_process";
+import { afterAll, describe, expect, test } from "vitest";
+import { readPackage } from "../../scripts/package.ts";
+import { ROOT, RUNTIMES } from "../support/runtimes.ts";
+
+/** Like dnt, it writes package.json from what it is given, with things of its own, and calls postBuild at the end. */
+const STAND_IN = `
+export const emptyDir = (path) => Deno.mkdir(path, { recursive: true });
+
+export async function build({ entryPoints, outDir, package: fields, postBuild, ...rest }) {
+  const { name, path } = entryPoints.find(({ kind }) => kind === "bin");
+  await Deno.mkdir(outDir + "/esm/adapters", { recursive: true });
+  await Deno.copyFile(path, outDir + "/esm/adapters/bin.js");
+  const manifest = { ...fields, bin: { [name]: "./esm/adapters/bin.js" }, scripts: { test: "x" }, _generatedBy: "dnt" };
+  await Deno.writeTextFile(outDir + "/package.json", JSON.stringify(manifest));
+  await Deno.writeTextFile(outDir + "/given.json", JSON.stringify({ entryPoints, ...rest }));
+  await postBuild();
+}
+`;
+
+const folder = mkdtempSync(join(tmpdir(), "tricorn-publishing-"));
+const deno = RUNTIMES.find(({ kind }) => kind === "deno");
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | string; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const options = { cwd: ROOT, env: { ...process.env, NO_COLOR: "1", ...env } };
+    execFile(deno!.program, words, options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code ?? "?", stdout, stderr });
+    });
+  });
+}
+
+/** An address where nobody listens. */
+function deadAddress(): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(`http://127.0.0.1:${port}/`));
+    });
+  });
+}
+
+describe.skipIf(deno?.missing !== null)("Deno, which npm ci gets,", () => {
+  test("says in one line that dnt cannot be had where JSR is out of reach, and what to do", async () => {
+    const out = join(folder, "none");
+    const env = { JSR_URL: await deadAddress(), DENO_DIR: join(folder, "deno"), NO_PROXY: "127.0.0.1" };
+    const { code, stdout, stderr } = await run(["run", "-A", "--quiet", "scripts/build_npm.ts", out], env);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^build_npm: cannot load jsr:@deno\/dnt@\S+ \(.*\); "npm run build" makes the package without JSR\n$/,
+      ),
+    });
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("gives dnt the description, and finishes what it has made", async () => {
+    const out = join(folder, "npm");
+    const standIn = join(folder, "dnt.js");
+    const map = join(folder, "imports.json");
+    const { entries, command, documents, fields } = readPackage();
+    writeFileSync(standIn, STAND_IN);
+    const [dnt] = /jsr:[^"]+/.exec(readFileSync(join(ROOT, "scripts/build_npm.ts"), "utf8"))!;
+    writeFileSync(map, JSON.stringify({ imports: { [dnt]: standIn } }));
+    expect(await run(["run", "-A", "--quiet", "--import-map", map, "scripts/build_npm.ts", out]))
+      .toEqual({ code: 0, stdout: "", stderr: "" });
+    const { entryPoints, ...rest } = JSON.parse(readFileSync(join(out, "given.json"), "utf8"));
+    expect(entryPoints).toEqual([
+      ...entries.map(({ name, source }) => ({ name, path: join(ROOT, source) })),
+      { kind: "bin", name: "tricorn", path: join(ROOT, command.source) },
+    ]);
+    expect(rest).toMatchObject({ scriptModule: false, declaration: "inline", test: false });
+    expect(JSON.parse(readFileSync(join(out, "package.json"), "utf8")))
+      .toEqual({ ...fields, bin: { tricorn: "./esm/adapters/bin.js" } });
+    expect(statSync(join(out, "esm/adapters/bin.js")).mode & 0o777).toBe(0o755);
+    for (const name of documents) expect(existsSync(join(out, name)), name).toBe(true);
+  });
+
+  // `npm run check` has checked the types.
+  test("would publish the sources on JSR, without slow types", async () => {
+    const { code, stderr } = await run(["publish", "--dry-run", "--allow-dirty", "--no-check"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("Checking for slow types") });
+    // A server imports what it is told to; nothing else may be odd.
+    expect(new Set([...stderr.matchAll(/^warning\[(.*?)\]/gm)].map(([, kind]) => kind)))
+      .toEqual(new Set(["unanalyzable-dynamic-import"]));
+    const files = [...stderr.matchAll(/^ +file:\/\/(\S+) \(/gm)].map(([, path]) => path!.slice(ROOT.length));
+    const { entries, documents } = readPackage();
+    for (const { source } of entries) expect(files).toContain(source.slice(2));
+    const expected = ["src", "adapters", "deno.json", ...documents];
+    expect(files.filter((path) => !expected.some((name) => path === name || path.startsWith(`${name}/`)))).toEqual([]);
+  });
+});
