@@ -81,7 +81,12 @@ export function readKeys(onKey: (key: string) => void): (() => void) | null {
 
 /** As the terminal does it: to all that was started together, `npm run dev` and a pipe's other end among them. */
 function signalGroup(signal: NodeJS.Signals): void {
-  process.kill(0, signal);
+  try {
+    process.kill(0, signal);
+  } catch {
+    // On Deno it needs --allow-run. This process is told at least.
+    process.emit(signal, signal);
+  }
 }
 
 /** Whether the terminal is this process's group's now. */

@@ -1,5 +1,5 @@
 // `tricorn init TARGET`: writes what stands between a project and its users (nginx, systemd, containers, ...), from the
-// project's own configuration. It never overwrites; what is in the files is deployment/.
+// project's own configuration. It never overwrites without asking; what is in the files is deployment/.
 
 import { ConfigError, quote } from "../config/error.ts";
 import { didYouMean } from "../config/nearest.ts";
@@ -18,6 +18,7 @@ import { docker } from "./deployment/docker.ts";
 import { kubernetes } from "./deployment/kubernetes.ts";
 import { nginx } from "./deployment/nginx.ts";
 import { systemd } from "./deployment/systemd.ts";
+import type { DevHost } from "./dev_host.ts";
 import type { CommandHost } from "./host.ts";
 import { oneLine } from "./load.ts";
 import { type ProcessControl, ProcessError } from "./process_control.ts";
@@ -54,7 +55,7 @@ export function initHelp(): string {
   return `Usage: tricorn init TARGET [MODULE[:NAME]] [flags]
 
 Writes the files of a deployment of the project in this folder, from its configuration. A file that
-is there already is never overwritten.
+is there already is overwritten only when somebody in the terminal says so.
 
 ${list}
 MODULE is the application, where the configuration has no app.
@@ -88,13 +89,13 @@ Exit codes: 0 written, 1 a file cannot be read or written, 2 wrong usage, or a f
  * Writes the files, and prints what to do with them.
  *
  * @throws {ConfigError} for wrong usage, for a configuration that is wrong, and when one of the files is there with other
- * content: then nothing is written.
+ * content and nobody in the terminal wants it overwritten: then nothing is written.
  * @throws {LoadError} when the settings of a Handler cannot be loaded.
  * @throws {ProcessError} when a file or folder cannot be read or made.
  */
 export async function init(
   words: readonly string[],
-  { host, runtime, control }: Pick<Context, "host" | "runtime" | "control">,
+  { host, runtime, control, dev }: Pick<Context, "host" | "runtime" | "control" | "dev">,
 ): Promise<void> {
   const { flags, operands } = readWords("init", words, FLAGS);
   if (flags.help) return host.stdout(initHelp());
@@ -112,7 +113,7 @@ export async function init(
     throw new ConfigError(`init: there is no target ${quote(target)}${near}`);
   }
   refuseMeaningless(target, template, flags);
-  const deployment = await look(flags, template, app ?? null, { host, runtime, control });
+  const deployment = await look(flags, target, template, app ?? null, { host, runtime, control });
   const files = template.files(deployment);
   if (flags.stdout) host.stdout(printed(files));
   else {
@@ -121,7 +122,10 @@ export async function init(
       flags.output === null ? "" : "/",
     );
     const folder = flags.output === null ? `${deployment.folder}/${template.folder}` : `${host.resolve(flags.output)}/`;
-    const written = write(files, folder, shown, target, control);
+    const there = found(files, folder, shown, control);
+    const other = Object.keys(files).filter((path) => (there.get(path) ?? files[path]) !== files[path]);
+    if (other.length > 0) await askToOverwrite(other, files, shown, target, host, dev);
+    const written = write(files, there, folder, shown, control);
     host.stdout(report(files, written, shown, template.next(deployment, shown)));
   }
   // What the project's modules have begun must not keep the process.
@@ -142,6 +146,7 @@ const POOL: Source = { from: "default", options: { workers: "auto" } };
 /** The project in the folder where the command was started. */
 async function look(
   flags: Flags,
+  name: string,
   template: DeploymentTemplate,
   operand: string | null,
   { host, runtime, control }: Pick<Context, "host" | "runtime" | "control">,
@@ -162,7 +167,7 @@ async function look(
     get app(): string {
       if (app !== null) return app;
       throw new ConfigError(
-        'init: the application is missing; add it ("tricorn init systemd app.ts"), or app to the configuration',
+        `init: the application is missing; add it ("tricorn init ${name} app.ts"), or app to the configuration`,
       );
     },
     target,
@@ -278,40 +283,79 @@ function printed(files: Files): string {
   return all.map(([path, content]) => `==> ${path} <==\n${content}`).join("\n");
 }
 
-/** Writes the files that are not there; returns which. `shown` is `folder` as the user knows it. */
-function write(
+/** What is in each file now; null: it is not there. `shown` is `folder` as the user knows it. */
+function found(
   files: Files,
   folder: string,
   shown: string,
+  control: ProcessControl,
+): ReadonlyMap<string, string | null> {
+  return new Map(
+    Object.keys(files).map((path) => [path, attemptRead(shown + path, () => control.readFile(folder + path))]),
+  );
+}
+
+/** @throws {ConfigError} unless somebody in the terminal says yes. `other`: the files that have other content. */
+async function askToOverwrite(
+  other: readonly string[],
+  files: Files,
+  shown: string,
   target: string,
+  host: CommandHost,
+  dev: Context["dev"],
+): Promise<void> {
+  const list = other.map((path) => quote(shown + path)).join(", ");
+  const problem = `${list} ${other.length === 1 ? "is" : "are"} there already, with other content`;
+  const compare = Object.keys(files).length === 1
+    ? `tricorn init ${target} --stdout | diff -u ${shown}${other[0]} -`
+    : `tricorn init ${target} --output DIR, and diff -u ${shown}${other[0]} DIR/${other[0]}`;
+  const advice = `To compare: ${compare} (with your other flags)`;
+  const refusal = new ConfigError(`init: ${problem}; nothing was written. ${advice}`);
+  if (!host.stdoutIsTty) throw refusal;
+  const question = `${problem}. ${advice}\n\nOverwrite ${other.length === 1 ? "it" : "them"}? [y/N] `;
+  const key = await askForKey(question, host, await dev());
+  if (key === null) throw refusal;
+  const yes = key.toLowerCase() === "y";
+  host.stdout(yes ? "yes\n\n" : "no\n");
+  if (!yes) throw new ConfigError("init: nothing was written");
+}
+
+/** The key that answers, and "" for a signal to end; null, and nothing is asked, where there is nobody to answer. */
+function askForKey(question: string, host: CommandHost, dev: DevHost): Promise<string | null> {
+  return new Promise((resolve) => {
+    const answer = (key: string): void => {
+      stop?.();
+      resolve(key);
+    };
+    const stop = dev.keys(answer);
+    if (stop === null) return resolve(null);
+    // Their own end would leave the terminal without its echo.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"]) host.onSignal(signal, () => answer(""));
+    host.stdout(question);
+  });
+}
+
+/** Writes the files that are not as they should be; returns which. `there`: what is in each now. */
+function write(
+  files: Files,
+  there: ReadonlyMap<string, string | null>,
+  folder: string,
+  shown: string,
   control: ProcessControl,
 ): readonly string[] {
-  const there = Object.keys(files).map((
-    path,
-  ) => [path, attemptRead(shown + path, () => control.readFile(folder + path))]);
-  const other = there.filter(([path, found]) => found !== null && found !== files[path!]).map(([path]) => path!);
-  if (other.length > 0) {
-    const list = other.map((path) => quote(shown + path)).join(", ");
-    const compare = Object.keys(files).length === 1
-      ? `tricorn init ${target} --stdout | diff -u ${shown}${other[0]} -`
-      : `tricorn init ${target} --output DIR, and diff -u ${shown}${other[0]} DIR/${other[0]}`;
-    throw new ConfigError(
-      `init: ${list} ${other.length === 1 ? "is" : "are"} there already, with other content; nothing was written. To ` +
-        `compare: ${compare} (with your other flags)`,
-    );
-  }
   const written: string[] = [];
-  for (const [path, found] of there) {
-    if (found !== null) continue;
+  for (const [path, former] of there) {
+    if (former === files[path]) continue;
     const file = folder + path;
     try {
       control.makeFolder(file.slice(0, file.lastIndexOf("/")));
-      control.writeNewFile(file, files[path!]!);
+      if (former === null) control.writeNewFile(file, files[path]!);
+      else control.replaceFile(file, files[path]!);
     } catch (error) {
       const before = written.length === 0 ? "nothing was written" : `written before: ${written.join(", ")}`;
       throw new ProcessError(`init: cannot write ${quote(shown + path)}: ${oneLine(error)}; ${before}`);
     }
-    written.push(path!);
+    written.push(path);
   }
   return written;
 }

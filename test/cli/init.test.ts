@@ -1,18 +1,22 @@
-// `tricorn init`: what it takes, what it refuses, and that it never overwrites. That the files work is in test/deployment.
+// `tricorn init`: what it takes, what it refuses, and that it never overwrites without asking. That the files work is in test/deployment.
 
 import { posix } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { DevHost } from "../../src/cli/dev_host.ts";
 import { main } from "../../src/cli/main.ts";
 import { fakeContext, FakeHost, FakeRuntime } from "./fake.ts";
 import { FakeControl } from "./fake_control.ts";
 
 let host: FakeHost;
 let control: FakeControl;
+/** The terminal's; null when there is none. */
+let keys: DevHost["keys"];
 let runtime: { name: string; version: string };
 
 const command = async (...words: string[]): Promise<void> => {
   host.argv = words;
-  await main({ ...fakeContext(host, Object.assign(new FakeRuntime(), runtime)), control });
+  const dev = () => Promise.resolve({ keys } as DevHost);
+  await main({ ...fakeContext(host, Object.assign(new FakeRuntime(), runtime)), control, dev });
 };
 const init = (...words: string[]): Promise<void> => command("init", ...words);
 const file = (path: string): string => control.files.get(`/srv/shop/${path}`) ?? "";
@@ -25,6 +29,7 @@ beforeEach(() => {
   host.cwd = host.startDirectory = "/srv/shop";
   host.resolve = (path) => posix.resolve("/srv/shop", path);
   control = new FakeControl();
+  keys = () => null;
   control.files.set("/srv/shop/package.json", '{ "name": "shop" }');
   runtime = { name: "node", version: "24.1.0" };
   config({ app: "./app.ts" });
@@ -63,7 +68,7 @@ describe("files", () => {
     expect(control.files.size).toBe(before);
   });
 
-  test("one that is there is never overwritten: it is named, nothing is written, and how to compare is said", async () => {
+  test("one that is there is not overwritten where nobody can be asked: it is named, nothing is written, and how to compare is said", async () => {
     control.files.set("/srv/shop/deploy/shop.socket", "mine\n");
     await init("systemd");
     expect(host.exits).toEqual([2]);
@@ -75,6 +80,39 @@ describe("files", () => {
     host.err = "";
     await init("nginx");
     expect(host.err).toContain("tricorn init nginx --stdout | diff -u deploy/shop.nginx.conf -");
+  });
+
+  test.each([["y", "new"], ["Y", "new"], ["n", "mine"], ["\r", "mine"], ["\x04", "mine"], ["SIGINT", "mine"]])(
+    "in a terminal it is asked whether to overwrite; %j leaves what is %s",
+    async (key, left) => {
+      control.files.set("/srv/shop/deploy/shop.socket", "mine\n");
+      host.stdoutIsTty = true;
+      let reading = false;
+      keys = (onKey) => {
+        reading = true;
+        queueMicrotask(() => key === "SIGINT" ? host.signal(key) : onKey(key));
+        return () => void (reading = false);
+      };
+      await init("systemd");
+      expect(host.out).toMatch(
+        /^"deploy\/shop\.socket" is there already, with other content\. To compare: [^\n]+\n\nOverwrite it\? \[y\/N\] (?:yes|no)\n/,
+      );
+      expect(reading).toBe(false);
+      const yes = left === "new";
+      expect(file("deploy/shop.socket") === "mine\n").toBe(!yes);
+      expect(file("deploy/shop.service") === "").toBe(!yes);
+      expect(host.err).toBe(yes ? "" : "tricorn: init: nothing was written\n");
+      expect(host.exits).toEqual([yes ? 0 : 2]);
+    },
+  );
+
+  test("with a terminal for its output alone, it is not asked", async () => {
+    control.files.set("/srv/shop/deploy/shop.nginx.conf", "mine\n");
+    host.stdoutIsTty = true;
+    await init("nginx");
+    expect([host.out, file("deploy/shop.nginx.conf")]).toEqual(["", "mine\n"]);
+    expect(host.err).toMatch(/is there already, with other content; nothing was written\. To compare: /);
+    expect(host.exits).toEqual([2]);
   });
 
   test("one that is there with the same content is left as it is, and the others are written", async () => {
@@ -140,6 +178,17 @@ describe("the project", () => {
     expect(file("deploy/shop.nginx.conf")).toContain(text);
   });
 
+  test.each([[{}, 60], [{ request_timeout: 20 }, 60], [{ request_timeout: 90, queue_timeout: 2.5 }, 98]])(
+    "the web server waits longer than Tricorn: %j",
+    async (settings, seconds) => {
+      config({ app: "./app.ts", ...settings });
+      await init("nginx");
+      await init("apache");
+      expect(file("deploy/shop.nginx.conf")).toContain(`    proxy_read_timeout ${seconds}s;\n`);
+      expect(file("deploy/shop.apache.conf")).toContain(` timeout=${seconds} `);
+    },
+  );
+
   test("the environment of this machine does not count", async () => {
     host.env = { PORT: "1234", WEB_CONCURRENCY: "7", FORWARDED_ALLOW_IPS: "*" };
     await init("nginx");
@@ -165,8 +214,8 @@ describe("the project", () => {
   test("the application is named where the configuration has none", async () => {
     config({});
     await init("nginx");
-    await init("systemd");
-    expect(host.err).toMatch(/^tricorn: init: the application is missing; add it \("tricorn init systemd app\.ts"\)/);
+    await init("docker");
+    expect(host.err).toMatch(/^tricorn: init: the application is missing; add it \("tricorn init docker app\.ts"\)/);
     await init("systemd", "app.ts:api");
     expect(file("deploy/shop.service")).toContain(" serve app.ts:api --workers auto ");
   });

@@ -58,10 +58,14 @@ export class Project {
   }
 
   /** `tricorn init`, in its folder. */
-  init({ kind, program }: TestRuntime, ...words: readonly string[]): Promise<Ended> {
+  init(runtime: TestRuntime, ...words: readonly string[]): Promise<Ended> {
+    return run(this.initWords(runtime, ...words), this.folder);
+  }
+
+  initWords({ kind, program }: TestRuntime, ...words: readonly string[]): readonly string[] {
     const deno = ["run", "--no-prompt", "--allow-read", "--allow-write", "--allow-env"];
     const start = { node: ["--import", join(ROOT, "adapters/strip_types.js")], deno, bun: ["run"] }[kind];
-    return run([program, ...start, join(ROOT, "adapters/bin.ts"), "init", ...words], this.folder);
+    return [program, ...start, join(ROOT, "adapters/bin.ts"), "init", ...words];
   }
 
   remove(): void {

@@ -11,6 +11,7 @@ import {
   type DeploymentTemplate,
   indent,
   type Mapping,
+  silenceSeconds,
   text,
   upstreamIdleSeconds,
   upstreamOf,
@@ -60,7 +61,12 @@ function apacheConf(deployment: Deployment): string {
     ...listenLines(listen),
     `<VirtualHost ${/^\d+$/.test(listen) ? `*:${listen}` : listen}>`,
     indent(
-      serverName === null ? comment("CHANGE: the site's host.", "ServerName example.com") : `ServerName ${serverName}`,
+      serverName === null
+        ? comment(
+          "CHANGE: the site's host. Without it Apache's own page is what is seen, until a2dissite 000-default.",
+          "ServerName example.com",
+        )
+        : `ServerName ${serverName}`,
     ),
     indent(comment(
       "CHANGE: for HTTPS, in a virtual host of port 443 with the module ssl.",
@@ -105,9 +111,9 @@ function apacheConf(deployment: Deployment): string {
       "WebSocket is passed on. Idle connections are given up (ttl) before Tricorn gives them up (keepalive). After an error",
       "Apache asks again at once (retry). CHANGE: timeout is the longest silence of the application.",
     )),
-    `  ProxyPass ${word(`${mount}/`)} ${
-      word(target)
-    } nocanon upgrade=websocket retry=0 connectiontimeout=5 timeout=60 ttl=${upstreamIdleSeconds(deployment)}`,
+    `  ProxyPass ${word(`${mount}/`)} ${word(target)} nocanon upgrade=websocket retry=0 connectiontimeout=5 timeout=${
+      silenceSeconds(deployment)
+    } ttl=${upstreamIdleSeconds(deployment)}`,
     mount === "" ? null : `  Redirect 308 ${word(mount)} ${word(`${mount}/`)}`,
     "</VirtualHost>",
   );

@@ -76,6 +76,11 @@ export function stopSeconds({ settings }: Deployment): number {
   return Math.ceil(settings.drain_delay + grace + graceful) + SPARE;
 }
 
+/** Seconds that the web server waits for the application: more than request_timeout, after which Tricorn answers itself. */
+export function silenceSeconds({ settings: { request_timeout, queue_timeout } }: Deployment): number {
+  return request_timeout === 0 ? 60 : Math.max(60, Math.ceil(request_timeout + queue_timeout) + SPARE);
+}
+
 /** The address by which the web server on this machine reaches Tricorn: a unix socket where there is one. */
 export function upstreamOf({ settings, folder }: Deployment): Bind {
   const binds = settings.bind.map(parseBind).filter(({ protocol = settings.protocol }) => protocol === "http");

@@ -110,6 +110,11 @@ function serviceUnit(deployment: Deployment, sockets: boolean): string {
     "RestartPreventExitStatus=2 3 4",
     comment("A master that hangs is restarted."),
     "WatchdogSec=30",
+    master &&
+      [
+        comment("A worker that the system kills for want of memory is replaced, and the others serve on."),
+        "OOMPolicy=continue",
+      ],
     "LimitNOFILE=65536",
     "",
     comment(`Folders of its own: /run/${name} and, for what the application keeps, /var/lib/${name}.`),

@@ -32,7 +32,7 @@ interface Row {
 }
 
 /** The loader does nothing on a Node that loads TypeScript itself. */
-const NODE_TEST = "node --import ./node_modules/tricorn/adapters/strip_types.js --test test/*.test.ts";
+const NODE_TEST = "node --import tricorn/typescript --test test/*.test.ts";
 
 const ROWS: Readonly<Record<Target, Row>> = {
   node: {
@@ -44,7 +44,7 @@ const ROWS: Readonly<Record<Target, Row>> = {
     user: "node",
     uid: 1000,
     manifests: "package*.json",
-    install: "npm install --omit=dev",
+    install: "npm install --omit=dev && npm cache clean --force",
     command: ["node", "node_modules/.bin/tricorn"],
     evaluate: ["node", "-e"],
     exit: "process.exit",
@@ -166,7 +166,7 @@ const DOCKERFILE: string = dedent(`
   ENV NODE_ENV=production PORT=8000
   EXPOSE 8000
   USER {{user}}
-  HEALTHCHECK --timeout=5s \\
+  HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \\
     CMD {{probe}}
   CMD {{serve}}
 `);
