@@ -121,7 +121,7 @@ function eachEnds(check: (output: string) => void): (block: Block) => void {
   };
 }
 
-const NODE = "node --import ./node_modules/tricorn/adapters/strip_types.js";
+const NODE = "node --import tricorn/typescript";
 /** How a file of the project is run on each runtime. */
 const RUN = { node: NODE, deno: "deno run --allow-net --allow-read --allow-env", bun: "bun run" } as const;
 
@@ -194,7 +194,7 @@ const TESTS: BlockTests = {
   },
   "// serve.ts": null,
   "node serve.ts": servesTs,
-  "node --import ./node_modules/tricorn/adapters/strip_types.js serve.ts": servesTs,
+  "node --import tricorn/typescript serve.ts": servesTs,
   "// stop.ts": () => {
     for (const kind of ["node", "deno", "bun"] as const) {
       const command = `${RUN[kind]} stop.ts`;
@@ -240,7 +240,7 @@ const TESTS: BlockTests = {
     expect((await served.get("/x")).text).toBe("Hello, /x\n");
   }, "SIGTERM"),
   "// hello.test.ts": null,
-  "node --import ./node_modules/tricorn/adapters/strip_types.js --test hello.test.ts": eachEnds((output) =>
+  "node --import tricorn/typescript --test hello.test.ts": eachEnds((output) =>
     expect(output).toMatch(/\b1 pass(?:ed)?\b|\bpass 1\b/)
   ),
   "npm run dev:node -- examples/hono.ts": eachServes(saysHello),
