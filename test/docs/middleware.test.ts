@@ -15,8 +15,8 @@ const COUNT = 8;
 let project: DocumentProject;
 const the = (): DocumentProject => project;
 
-beforeAll(() => {
-  project = new DocumentProject("middleware");
+beforeAll(async () => {
+  project = await DocumentProject.make("middleware");
   writeFiles(project.folder, BLOCKS);
 });
 afterAll(async () => {
@@ -31,7 +31,7 @@ const TESTS: BlockTests = {
   "// wall.ts": null,
   "// upper.ts": null,
   "// middleware.test.ts": null,
-  "node --import ./node_modules/tricorn/adapters/strip_types.js --test middleware.test.ts": eachEnds(
+  "node --import tricorn/typescript --test middleware.test.ts": eachEnds(
     the,
     (text) => expect(text).toMatch(new RegExp(`\\b${COUNT} pass(?:ed)?\\b|\\bpass ${COUNT}\\b`)),
   ),

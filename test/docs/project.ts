@@ -1,7 +1,7 @@
 // A document's blocks as one project: its folder, with the packages that a user would have; its commands, run there; and
-// its applications, served on each runtime from the sources of this clone.
+// its applications, served on each runtime.
 
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
@@ -11,22 +11,31 @@ import { type Block, environment, fileOf, freePort, linkPackages, missing, outpu
 export const KINDS = ["node", "deno", "bun"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** How `tricorn` is started from the clone; Deno may what the documents let it. */
+/** How `tricorn` is started in a project; Deno may what the documents let it. */
 export const TRICORN: Readonly<Record<Kind, string>> = {
-  node: `node --import ${ROOT}adapters/strip_types.js ${ROOT}adapters/bin.ts`,
-  deno: `deno run --no-prompt --allow-net --allow-read --allow-env --allow-write --allow-run ${ROOT}adapters/bin.ts`,
-  bun: `bun run ${ROOT}adapters/bin.ts`,
+  node: "node ./node_modules/.bin/tricorn",
+  deno: "deno run --no-prompt --allow-net --allow-read --allow-env --allow-write --allow-run npm:tricorn",
+  bun: "bun run ./node_modules/.bin/tricorn",
 };
 
 /** The project of the document `name`; remove it at the end. */
 export class DocumentProject {
   readonly folder: string;
 
-  constructor(name: string) {
+  private constructor(name: string) {
     this.folder = mkdtempSync(join(tmpdir(), `tricorn-${name}-`));
-    writeFileSync(join(this.folder, "package.json"), '{ "type": "module" }\n');
-    linkPackages(this.folder, ["hono", "@types", "bun-types"]);
-    symlinkSync(ROOT, join(this.folder, "node_modules/tricorn"));
+    writeFileSync(join(this.folder, "package.json"), '{ "name": "shop", "type": "module" }\n');
+    linkPackages(this.folder, ["hono", "ignore", "mrmime", "@jridgewell", "@swc", "@types", "bun-types"]);
+  }
+
+  /** With the package as npm installs it. */
+  static async make(name: string): Promise<DocumentProject> {
+    const project = new DocumentProject(name);
+    const package_ = project.path("node_modules/tricorn");
+    await output(`node --import ./adapters/strip_types.js scripts/build.ts ${package_}`, ROOT, environment("node"));
+    mkdirSync(project.path("node_modules/.bin"));
+    symlinkSync("../tricorn/adapters/bin.js", project.path("node_modules/.bin/tricorn"));
+    return project;
   }
 
   path(name: string): string {

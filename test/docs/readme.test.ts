@@ -323,7 +323,6 @@ const TESTS: BlockTests = {
     if (command.includes("error.log")) expect(file("error.log")).toBe("");
     if (command.includes("json")) expect(served.stdout).toMatch(/^\{.*"GET".*\}$/m);
   }),
-  "npm run bench": isScript("bench"),
 };
 
 function servesTs(block: Block): void {
