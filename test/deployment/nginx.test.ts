@@ -9,7 +9,7 @@ import type { LoadReport } from "../../scripts/zero_loss/load.ts";
 import { Pool } from "../../scripts/zero_loss/pool.ts";
 import { Load, SCENARIOS } from "../../scripts/zero_loss/scenarios.ts";
 import { Client } from "../support/client.ts";
-import { onEachKind, type TestRuntime } from "../support/runtimes.ts";
+import { onEachKind, RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
 import { type ServerProcess, startServer } from "../support/server.ts";
 import { type Machine, Network, networkMissing } from "./network.ts";
 import { findProgram, freePort, nginxMain, Project, run, WebServer } from "./support.ts";
@@ -344,6 +344,79 @@ function hosts(runtime: TestRuntime, program: string): void {
     LIMIT,
   );
 }
+
+describe.runIf(nginx !== null)("what is only proposed in the file, with node", () => {
+  /** The file without the "# " before each line of a proposal, but the first, which says what it is. */
+  const accept = (conf: string, proposal: string): string =>
+    conf.replace(new RegExp(`(# CHANGE: ${proposal}.*\n)((?: +# .*\n)+)`), (_, head, lines: string) => {
+      return head + lines.replaceAll(/^( +)# /gm, "$1");
+    });
+
+  test("HTTPS, HTTP/2, the redirection to it, and gzip", async () => {
+    const runtime = RUNTIMES.find(({ name }) => name === "node")!;
+    const server = await startServer(runtime, { app: APP, permissions: PERMISSIONS });
+    const project = new Project("shop", { app: APP, bind: `127.0.0.1:${server.port}` });
+    let front: WebServer | null = null;
+    try {
+      const made = await run(
+        [
+          "openssl",
+          "req",
+          "-x509",
+          "-newkey",
+          "rsa:2048",
+          "-nodes",
+          "-subj",
+          "/CN=us",
+          "-keyout",
+          "key",
+          "-out",
+          "cert",
+        ],
+        project.folder,
+      );
+      expect(made.code, made.stderr).toBe(0);
+      const [port, secure] = [await freePort(), await freePort()];
+      await project.init(runtime, "nginx", "--listen", `127.0.0.1:${port}`);
+      const path = project.path("deploy/shop.nginx.conf");
+      let conf = accept(accept(readFileSync(path, "utf8"), "for HTTPS"), "compress");
+      // As the file says of old ones; the places are those of this test.
+      const { stderr: version } = await run([nginx!, "-v"]);
+      const [major, minor, patch] = /(\d+)\.(\d+)\.(\d+)/.exec(version)!.slice(1).map(Number) as [
+        number,
+        number,
+        number,
+      ];
+      if (major * 1e6 + minor * 1e3 + patch < 1_025_001) {
+        conf = conf.replace("  http2 on;\n", "").replaceAll("443 ssl;", "443 ssl http2;");
+      }
+      conf = conf.replace(/ +listen \[::\]:443.*\n/, "").replace(/^ +listen 443/m, `  listen 127.0.0.1:${secure}`)
+        .replace("/etc/ssl/example.com.pem", project.path("cert")).replace(
+          "/etc/ssl/example.com.key",
+          project.path("key"),
+        );
+      writeFileSync(path, conf);
+      front = await WebServer.nginx(nginx!, project.folder, path, port);
+      const curl = (...words: string[]) =>
+        run(["curl", "--silent", "--insecure", "--noproxy", "*", "--include", "--compressed", ...words]);
+      expect((await curl(`http://127.0.0.1:${port}/a?b`)).stdout).toMatch(
+        /^HTTP\/1\.1 308 [^]*\r\nLocation: https:\/\/127\.0\.0\.1\/a\?b\r\n/,
+      );
+      for (const version of ["1.1", "2"]) {
+        const { stdout } = await curl(`--http${version}`, `https://127.0.0.1:${secure}/`);
+        expect(stdout).toMatch(new RegExp(`^HTTP/${version} 200 [^]*\r\ncontent-encoding: gzip\r\n`, "i"));
+        expect(JSON.parse(stdout.slice(stdout.indexOf("{")))).toMatchObject({
+          "esgi.url_scheme": "https",
+          "HTTP_HOST": `127.0.0.1:${secure}`,
+        });
+      }
+    } finally {
+      await front?.stop();
+      await server.stop();
+      project.remove();
+    }
+  });
+});
 
 describe.runIf(nginx !== null)("nginx -t", () => {
   const [runtime] = [{ kind: "node", program: process.execPath } as TestRuntime];

@@ -126,7 +126,11 @@ export class WebServer {
 
   static async #start(words: readonly string[], program: string, port: number): Promise<WebServer> {
     const server = new WebServer([program, ...words], { host: "127.0.0.1", port });
-    return await WebServer.#wait(server, program, (url) => fetch(url).then(() => true, () => false));
+    return await WebServer.#wait(
+      server,
+      program,
+      (url) => fetch(url, { redirect: "manual" }).then(() => true, () => false),
+    );
   }
 
   static async #wait(
