@@ -1,16 +1,19 @@
 // The files that `tricorn init docker` and `tricorn init kubernetes` write. No container runs here, and there is no cluster:
-// the files are parsed, what they refer to is there, and the command in them is one that Tricorn takes. The commands of the
-// Dockerfile itself are run by test/new/projects.test.ts, which has the same one.
+// linters and Kubernetes' own types find nothing wrong in the files, what they refer to is there, and the image's command
+// runs as process 1 of namespaces like a container's. It is also run by test/new/projects.test.ts, on installed packages.
 
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
-import { ROOT, RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
-import { findProgram, nginxMain, Project, run } from "./support.ts";
+import { validate } from "dockerfile-utils";
+import { onEachKind, ROOT, RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
+import { eventually } from "../support/wait.ts";
+import { Network, networkMissing } from "./network.ts";
+import { type Ended, findProgram, nginxMain, Project, run } from "./support.ts";
 
 const bun = RUNTIMES.find(({ name }) => name === "bun");
 const nginx = findProgram("nginx");
-const kubectl = findProgram("kubectl");
 const node = { kind: "node", program: process.execPath } as TestRuntime;
 
 // deno-lint-ignore no-explicit-any
@@ -42,6 +45,23 @@ async function withProject(
   }
 }
 
+/** tsc's opinion on the manifests, by the types that are made of Kubernetes' API; what they do not have is a mistake. */
+async function checkTypes(project: Project, manifests: readonly Yaml[]): Promise<Ended> {
+  const lines = manifests.map((manifest, index) => {
+    const from = `${ROOT}node_modules/kubernetes-types/${manifest.apiVersion.replace(/^v1$/, "core/v1")}.d.ts`;
+    const type = `import(${JSON.stringify(from)}).${manifest.kind}`;
+    return `export const manifest${index}: ${type} = ${JSON.stringify(manifest)};\n`;
+  });
+  project.write("manifests.ts", lines.join(""));
+  const flags = ["--ignoreConfig", "--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--types", ""];
+  return await run([
+    process.execPath,
+    `${ROOT}node_modules/typescript/bin/tsc`,
+    ...flags,
+    project.path("manifests.ts"),
+  ]);
+}
+
 /** Tricorn takes the words after `serve`. */
 async function isTaken(project: Project, command: readonly string[]): Promise<void> {
   const words = command.slice(command.indexOf("serve"));
@@ -62,6 +82,11 @@ else {
     test("the image's command, and compose.yaml with nginx", async () => {
       await withProject(config, "docker", async (project) => {
         const dockerfile = readFileSync(project.path("Dockerfile"), "utf8");
+        expect(validate(dockerfile)).toEqual([]);
+        // Its complaint that "stable" is no version is the only one.
+        const linter = [process.execPath, `${ROOT}node_modules/.bin/dclint`, project.path("compose.yaml")];
+        const words = [...linter, "--max-warnings=0", "--disable-rule=service-image-require-explicit-tag"];
+        expect(await run(words)).toMatchObject({ code: 0, stderr: "" });
         const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[];
         expect(command.slice(0, 2)).toEqual(["node", "node_modules/.bin/tricorn"]);
         // The container's own address, whatever the configuration says.
@@ -104,6 +129,8 @@ else {
           ["v1", "Service", "my-shop"],
           ["policy/v1", "PodDisruptionBudget", "my-shop"],
         ]);
+        const { code, stdout } = await checkTypes(project, documents);
+        expect(code, stdout).toBe(0);
         const [deployment, service, budget] = documents;
         const pod = deployment.spec.template;
         const { labels } = pod.metadata;
@@ -130,12 +157,15 @@ else {
     });
   });
 
-  test.runIf(kubectl !== null)("kubectl, without a cluster, reads the manifests", async () => {
+  test("what Kubernetes does not know, and what is of another type, would be found", async () => {
     await withProject({}, "kubernetes", async (project) => {
-      project.write("deploy/kustomization.yaml", "resources: [kubernetes.yaml]\n");
-      const { code, stdout, stderr } = await run([kubectl!, "kustomize", project.path("deploy")]);
-      expect([code, stderr]).toEqual([0, ""]);
-      expect(stdout.match(/^kind: /gm)).toHaveLength(3);
+      const [deployment, service] = await parse(project.path("deploy/kubernetes.yaml"));
+      deployment.spec.template.spec.containers[0].readynessProbe = {};
+      service.spec.ports[0].port = "80";
+      const { code, stdout } = await checkTypes(project, [deployment, service]);
+      expect(code).not.toBe(0);
+      expect(stdout).toContain("'\"readynessProbe\"' does not exist");
+      expect(stdout).toContain("Type 'string' is not assignable to type 'number'");
     });
   });
 }
@@ -157,3 +187,72 @@ test.each(
     }, runtime as TestRuntime);
   },
 );
+
+const noNetwork = networkMissing();
+const setpriv = findProgram("setpriv");
+
+onEachKind("the image's command", (runtime) => {
+  if (noNetwork !== null || setpriv === null) {
+    test.skip(`as process 1: ${noNetwork ?? "apt-get install util-linux"}`, () => {});
+    return;
+  }
+
+  test("serves as process 1, with ports of its own and without capabilities; its health is asked, and SIGTERM ends it", async () => {
+    await withProject({}, "docker", async (project) => {
+      const dockerfile = readFileSync(project.path("Dockerfile"), "utf8").replaceAll("\\\n", "");
+      const instruction = (name: string): string => new RegExp(`^${name} (.*)$`, "m").exec(dockerfile)![1]!;
+      const command = JSON.parse(instruction("CMD")) as string[];
+      const health = JSON.parse(/ CMD (.*)$/.exec(instruction("HEALTHCHECK"))![1]!) as string[];
+      const env = Object.fromEntries(instruction("ENV").split(" ").map((pair) => pair.split("=")));
+      const network = await Network.of("192.0.2.1");
+      const { enter } = network.machines[0]!;
+      // Deno has all permissions in a container. What is installed there is this repository here.
+      const start = {
+        node: ["--import", `${ROOT}adapters/strip_types.js`],
+        deno: ["run", "--allow-all"],
+        bun: ["run"],
+      };
+      const words = [...start[runtime.kind], `${ROOT}adapters/bin.ts`, ...command.slice(command.indexOf("serve"))];
+      const inside = [
+        setpriv,
+        "--bounding-set",
+        "-all",
+        "--inh-caps",
+        "-all",
+        "--no-new-privs",
+        runtime.program,
+        ...words,
+      ];
+      const outside = [...enter, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+      const child = spawn(outside[0]!, [...outside.slice(1), ...inside], {
+        cwd: project.folder,
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let log = "";
+      let ended: number | string | null = null;
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => log += text);
+      child.on("close", (code, signal) => ended = code ?? signal ?? "?");
+      const healthy = async () => (await run([...enter, runtime.program, ...health.slice(1)])).code === 0;
+      try {
+        expect(await healthy()).toBe(false);
+        await eventually(() => log.includes("is ready") || ended !== null, () => log);
+        await eventually(healthy, () => log);
+        expect(log).toContain("] [1] [INFO] Starting tricorn ");
+        const curl = await run([...enter, "curl", "--silent", "--noproxy", "*", "http://127.0.0.1:8000/"]);
+        expect(curl.stdout).toBe("hello");
+        process.kill(await first(child), "SIGTERM");
+        await eventually(() => ended !== null, () => log);
+        expect(ended, log).toBe(0);
+      } finally {
+        child.kill("SIGKILL");
+        network.stop();
+      }
+    }, runtime);
+  });
+});
+
+/** The process that is number 1 for itself: the child of unshare. */
+async function first({ pid }: ChildProcess): Promise<number> {
+  return Number((await run(["ps", "-o", "pid=", "--ppid", String(pid)])).stdout);
+}
