@@ -8,6 +8,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 
+/** Not a literal where it is imported, or bundlers would want to have it. */
+const LIBRARY = "@swc/wasm-typescript";
+
 /** Why `.ts` files cannot be loaded here; null when they can. */
 export let stripTypesProblem = null;
 
@@ -15,7 +18,7 @@ const native = "Deno" in globalThis || "Bun" in globalThis || Boolean(process.fe
 
 if (isMainThread && !native) {
   try {
-    import.meta.resolve("@swc/wasm-typescript");
+    import.meta.resolve(LIBRARY);
     nodeModule.register(import.meta.url);
   } catch {
     // Before 20.6 Node has neither of the two functions, whatever is installed.
@@ -31,7 +34,7 @@ let swc;
 
 /** Called in the loader's thread when it begins: by the time of the first file swc is there, or on its way. */
 export async function initialize() {
-  swc = (await import("@swc/wasm-typescript")).default;
+  swc = (await import(LIBRARY)).default;
 }
 
 /** The hook of node:module's `register`: runs in the loader's thread. */

@@ -1,7 +1,7 @@
 // The package as its users meet it: installed into an empty folder, and used from there on each runtime.
 
 import { type ChildProcess, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
@@ -183,10 +183,28 @@ onEachRuntime("the package", (runtime) => {
     expect(await tryServer(folder, pool)).toMatchObject({ code: 0, body: "TypeScript at /path" });
   });
 
-  test.runIf(runtime.kind === "deno")("types, as Deno sees them", async () => {
-    expect(await machine.run(alone, runtime.program, "check", "--quiet", "typescript.ts"))
-      .toEqual({ code: 0, stdout: "", stderr: "" });
-  });
+  if (runtime.kind === "bun") {
+    test("a program can be bundled, and what it does not use stays out", async () => {
+      writeFileSync(join(alone, "part.js"), 'export { HttpResponse } from "tricorn/handler";');
+      writeFileSync(join(alone, "all.js"), 'export * from "tricorn/handler";');
+      const bundle = async (name: string): Promise<number> => {
+        const words = ["build", `${name}.js`, "--target=node", `--outfile=bundled-${name}.mjs`];
+        expect(await machine.run(alone, runtime.program, ...words)).toMatchObject({ code: 0 });
+        return statSync(join(alone, `bundled-${name}.mjs`)).size;
+      };
+      expect(await bundle("part")).toBeLessThan(await bundle("all") / 2);
+      await bundle("serve");
+      expect(await tryServer(alone, [process.execPath, "bundled-serve.mjs"]))
+        .toMatchObject({ code: 0, body: "serve() at /path" });
+    });
+  }
+
+  if (runtime.kind === "deno") {
+    test("types, as Deno sees them", async () => {
+      expect(await machine.run(alone, runtime.program, "check", "--quiet", "typescript.ts"))
+        .toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+  }
 
   test("two workers, which a SIGHUP replaces by those of the new code", async () => {
     const file = `reloaded-${runtime.name}.js`;
