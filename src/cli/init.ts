@@ -255,6 +255,14 @@ async function staticOf(flags: Flags, folder: string, host: CommandHost): Promis
   if (flags.static !== null) return mapping("static", flags.static, folder);
   if (flags.settings === null && (host.env[SETTINGS_VARIABLE] ?? "") === "") return null;
   const { STATIC_URL: url, STATIC_ROOT: root } = await findSettings(flags.settings, "init: whose settings?", host);
+  if (flags.settings !== null && typeof root !== "string") {
+    throw new ConfigError(
+      `init: --settings: ${
+        quote(flags.settings)
+      } has no STATIC_ROOT, the folder of the files that the web server sends; ` +
+        "set it, or the variable that says that the settings are those of production (DEBUG=0 in a new project)",
+    );
+  }
   // Elsewhere than on this host, they are not ours to send.
   if (typeof url !== "string" || typeof root !== "string" || !url.startsWith("/")) return null;
   return mapping("static", `${url}=${root}`, folder);

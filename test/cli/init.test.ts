@@ -229,6 +229,10 @@ describe("the project", () => {
     host.out = "";
     await init("nginx", "--stdout");
     expect(host.out).not.toContain("    alias /srv");
+    host.modules.set("./debug.ts", { settings: { DEBUG: true, STATIC_URL: "/static/" } });
+    await init("nginx", "--settings", "./debug.ts", "--stdout");
+    expect(host.err).toMatch(/^tricorn: init: --settings: "\.\/debug\.ts" has no STATIC_ROOT, /);
+    expect(host.exits.at(-1)).toBe(2);
   });
 });
 

@@ -75,6 +75,8 @@ describe("a project", () => {
     expect(a).not.toBe(b);
     expect([...control.files].filter(([, text]) => text.includes(a!)).map(([path]) => path)).toEqual(["/srv/a/.env"]);
     expect(file("a/.gitignore")).toMatch(/^\.env$/m);
+    // What compose.yaml of "tricorn init docker" has the container's from.
+    expect(file("a/.gitignore")).toMatch(/^\.env\.production$/m);
     expect(file("a/.dockerignore")).toMatch(/^\.env\*$/m);
   });
 

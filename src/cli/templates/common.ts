@@ -134,6 +134,7 @@ const BUNFIG: string = dedent(`
 const GITIGNORE: string = dedent(`
   node_modules/
   .env
+  .env.production
 `);
 
 /** What an image does not need, or must not have. */
