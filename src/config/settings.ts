@@ -208,10 +208,9 @@ const TABLE = {
     default: 5,
     flags: ["--keepalive-grace"],
     unit: "seconds",
-    needsWorkers: true,
     doc:
-      `How long the idle connections of a worker that is being replaced may still send a request, which is answered with
-      \`Connection: close\`. After that they are closed. 0: at once.`,
+      `How long the idle connections of a worker that is being replaced, or those that are left after \`drain_delay\`, may
+      still send a request, which is answered with \`Connection: close\`. After that they are closed. 0: at once.`,
   },
   reuse_port: {
     section: "Workers",
@@ -240,7 +239,8 @@ const TABLE = {
     unit: "seconds",
     doc:
       `How long it goes on accepting after a signal to stop, while \`/readyz\` of \`admin_bind\` already answers 503, so that
-      a load balancer can leave it out first. 0: no delay.`,
+      a load balancer can leave it out first. After it, idle connections have \`keepalive_grace\` for one more request. 0: no
+      delay, and a stop closes idle connections at once.`,
   },
   admin_bind: {
     section: "Workers",
