@@ -42,13 +42,16 @@ function open(length: number, accept: (connection: Connection) => ConnectionHand
   console.log = console.info = console.debug = console.error;
   const { stdin, stdout } = process;
   const alive = setInterval(() => {}, LONG);
-  let isClosed = false;
   let left = length;
-  let drained: (() => void)[] = [];
+  /** Writes that have not been taken. */
+  let unwritten = 0;
+  /** Nothing more will be written. */
+  let isEnding = false;
+  let isClosed = false;
+  const waiting: (() => void)[] = [];
+  const wait = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
   const drain = (): void => {
-    const waiting = drained;
-    drained = [];
-    for (const resolve of waiting) resolve();
+    for (const resolve of waiting.splice(0)) resolve();
   };
   const close = (): void => {
     if (isClosed) return;
@@ -58,44 +61,58 @@ function open(length: number, accept: (connection: Connection) => ConnectionHand
     drain();
     handler.closed();
   };
-  const wait = (): Promise<void> => new Promise((resolve) => drained.push(resolve));
+  /** All has been written, and read. */
+  const isOver = (): boolean => isEnding && unwritten === 0 && left === 0;
+  // Told by each write: Bun says of an empty one that it has gone before those before it have.
+  const wrote = (): void => {
+    if (--unwritten > 0) return;
+    drain();
+    if (isOver()) close();
+  };
+  const write = (bytes: Uint8Array): void => {
+    unwritten++;
+    stdout.write(bytes, wrote);
+  };
   const handler = accept({
     remote: NOWHERE,
     local: NOWHERE,
     tls: null,
     write(head, body) {
       if (isClosed) return;
-      if (head !== "") stdout.write(Buffer.from(head, "latin1"));
-      if (body !== null) stdout.write(body);
+      if (head !== "") write(Buffer.from(head, "latin1"));
+      if (body !== null) write(body);
       if (stdout.writableNeedDrain) return wait();
     },
     end() {
-      if (isClosed) return;
-      stdout.write(new Uint8Array(0), close);
-      return wait();
+      isEnding = true;
+      if (unwritten > 0) return wait();
+      if (isOver()) queueMicrotask(close);
     },
     // Later, as from a socket.
     destroy: () => queueMicrotask(close),
   });
-  stdout.on("drain", drain);
   stdout.on("error", close);
   stdout.on("close", close);
   if (length === 0) return;
-  const over = (): void => {
-    if (left > 0 && !isClosed) handler.ended();
-    left = 0;
-  };
   stdin.on("data", (chunk: Buffer) => {
     const bytes = chunk.subarray(0, left);
     left -= bytes.length;
     if (isClosed || bytes.length === 0) return;
     const pause = handler.receive(bytes);
-    if (left === 0) stdin.pause();
-    else if (pause !== undefined) {
+    if (left === 0) {
+      stdin.pause();
+      if (isOver()) close();
+    } else if (pause !== undefined) {
       stdin.pause();
       pause.then(() => stdin.resume());
     }
   });
+  const over = (): void => {
+    if (left === 0 || isClosed) return;
+    left = 0;
+    handler.ended();
+    if (isOver()) close();
+  };
   stdin.on("end", over);
   stdin.on("error", over);
 }

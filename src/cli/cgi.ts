@@ -104,7 +104,11 @@ async function answer(context: Context, load: () => Promise<Loaded>): Promise<ne
   const streams = await context.cgi();
   const environment = streams.environment();
   const variable = (name: string): string => environment.find(([one]) => one === name)?.[1] ?? "";
-  const length = Number(variable("CONTENT_LENGTH"));
+  // What is no number is refused before a byte is read, and so is a body without a length; but all has to be read, since
+  // Apache (mod_cgid) loses the response when there is input that was not (RFC 9112 §9.6 is about the same).
+  const length = variable("CONTENT_LENGTH") === "" && variable("HTTP_TRANSFER_ENCODING") !== ""
+    ? Infinity
+    : Number(variable("CONTENT_LENGTH"));
   let code = 0;
   const { application, settings } = await load().catch((error: unknown): Loaded => {
     const failure = explain(error);
@@ -118,7 +122,6 @@ async function answer(context: Context, load: () => Promise<Loaded>): Promise<ne
   const server = new Server(application, runtime, settings, events);
   server.multiprocess = server.runOnce = true;
   await new Promise<void>((closed) => {
-    // What is no number is refused before a byte is read.
     streams.open(length > 0 ? length : 0, (connection: Connection) => {
       // For the log, where a request is refused.
       const remote = { address: variable("REMOTE_ADDR"), port: 0 };

@@ -39,8 +39,11 @@ export interface Connection {
   /**
    * Sends what is waiting, then FIN. No write may follow. Reading goes on until the peer's FIN, then `closed()` follows.
    * The promise, when there is one, settles when nothing waits any more; it never rejects.
+   *
+   * @param both the peer sends nothing any more: reading may end too, and `closed()` follow, without its FIN. What it
+   *   sends all the same may cost it the end of what it was sent
    */
-  end(): void | Promise<void>;
+  end(both?: boolean): void | Promise<void>;
   /** Closes both directions at once; what is waiting may be lost. `closed()` follows. May be called again. */
   destroy(): void;
 }
@@ -325,8 +328,8 @@ export interface CgiStreams {
   readonly environment: () => readonly (readonly [name: string, value: string])[];
   /**
    * Makes standard input and output a connection; what is written by `console.log` goes to standard error from now on. At
-   * most `length` bytes are read, and `ended()` means that there were fewer. `closed()` follows `end()` when all has been
-   * taken, and comes by itself when the web server has closed standard output. Until then the process stays alive.
+   * most `length` bytes are read, which counts as the peer's FIN; `ended()` means that there were fewer. `closed()` comes
+   * by itself when the web server has closed standard output. Until then the process stays alive.
    */
   readonly open: (length: number, accept: (connection: Connection) => ConnectionHandler) => void;
 }

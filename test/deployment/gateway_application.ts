@@ -1,26 +1,7 @@
-// The echo example; what it leaves out of the environ, for who asks with X-Environ; and responses that break off.
+// The echo example, with the environ for who asks with X-Environ; and responses that break off.
 
 import { application as echo } from "../../examples/echo.ts";
 import type { Application, Chunk, StartResponse } from "../../src/esgi/mod.ts";
-
-const KEYS = [
-  "SCRIPT_NAME",
-  "PATH_INFO",
-  "CONTENT_TYPE",
-  "CONTENT_LENGTH",
-  "SERVER_NAME",
-  "SERVER_PORT",
-  "REMOTE_ADDR",
-  "REMOTE_PORT",
-  "HTTP_HOST",
-  "HTTP_COOKIE",
-  "HTTP_X_REPEATED",
-  "HTTP_PROXY",
-  "HTTP_TRANSFER_ENCODING",
-  "esgi.url_scheme",
-  "esgi.upgrade",
-  "esgi.early_hints",
-];
 
 async function* broken(startResponse: StartResponse, length: boolean): AsyncGenerator<Chunk, undefined> {
   const type = ["Content-Type", "text/plain"] as const;
@@ -31,11 +12,12 @@ async function* broken(startResponse: StartResponse, length: boolean): AsyncGene
   throw new Error("as asked");
 }
 
-export const application: Application = (environ, startResponse) => {
+export const application: Application = async (environ, startResponse) => {
   if (environ.PATH_INFO.startsWith("/broken")) return broken(startResponse, environ.PATH_INFO === "/broken/length");
-  if (environ.HTTP_X_ENVIRON === undefined) return echo(environ, startResponse);
-  startResponse("200 OK", [["Content-Type", "application/json"]]);
-  return JSON.stringify(Object.fromEntries(
-    KEYS.filter((key) => Object.hasOwn(environ, key)).map((key) => [key, environ[key as "SCRIPT_NAME"]]),
-  ));
+  // As it was before the application could change it.
+  const strings = Object.entries({ ...environ }).filter(([, value]) => typeof value === "string");
+  const answer = await echo(environ, startResponse);
+  if (environ.HTTP_X_ENVIRON === undefined) return answer;
+  const more = ["esgi.upgrade", "esgi.early_hints"].filter((key) => key in environ);
+  return JSON.stringify({ ...JSON.parse(answer as string) as object, environ: Object.fromEntries(strings), more });
 };

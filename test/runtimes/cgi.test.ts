@@ -85,8 +85,11 @@ onEachKind("CGI", (runtime) => {
     new Program(runtime, words, { ...VARIABLES, ...variables }, ["--allow-write"]);
   const at = (path: string, more: Variables = {}): Variables => ({ REQUEST_URI: path, PATH_INFO: path, ...more });
   const get = (path: string, words?: readonly string[]): Promise<Program> => start(at(path), words).end();
-  const post = (body: string, length: number, path = "/"): Promise<Program> => {
-    const program = start(at(path, { REQUEST_METHOD: "POST", CONTENT_LENGTH: String(length) }));
+  const post = (body: string, length: number | null, path = "/"): Promise<Program> => {
+    const framing: Variables = length === null
+      ? { HTTP_TRANSFER_ENCODING: "chunked" }
+      : { CONTENT_LENGTH: String(length) };
+    const program = start(at(path, { REQUEST_METHOD: "POST", ...framing }));
     program.child.stdin!.end(body);
     return program.end();
   };
@@ -137,30 +140,43 @@ onEachKind("CGI", (runtime) => {
     const words = [...COMMAND, "test/deployment/gateway_application.ts"];
     const variables = { ...rest, REQUEST_URI: "/shop", SCRIPT_NAME: "/shop", HTTP_X_ENVIRON: "1" };
     const program = await new Program(runtime, words, variables, []).end();
-    expect(JSON.parse(program.body)).toMatchObject({ SCRIPT_NAME: "/shop", PATH_INFO: "" });
+    expect(JSON.parse(program.body)).toMatchObject({ environ: { SCRIPT_NAME: "/shop", PATH_INFO: "" } });
   });
 
   test("a body has CONTENT_LENGTH bytes: what follows is nobody's, what is missing is told, a lie is refused", async () => {
-    const [whole, more, fewer, none, lie] = await Promise.all([
+    const [whole, more, fewer, none, lie, chunked] = await Promise.all([
       post("x".repeat(500_000), 500_000),
       post("hello, and more", 5),
       post("hello", 6),
       post("", 0),
       post("hello", NaN),
+      // Apache's CGI: what is sent in chunks has no length, and whether it broke off nobody tells.
+      post("hello", null),
     ]);
     expect([whole.body, more.body, none.body]).toEqual(["500000", "5", "0"]);
     expect(fewer.head).toMatch(/^Status: 400 Bad Request/);
     expect(lie.head).toMatch(/^Status: 400 Bad Request/);
     expect(lie.stderr).toMatch(/Refused request from 192\.0\.2\.1: 400 CONTENT_LENGTH is no number.*\n$/);
-    expect([whole, more, fewer, none, lie].map(({ ended }) => ended)).toEqual([0, 0, 0, 0, 0]);
+    expect(chunked.head).toMatch(/^Status: 400 Bad Request/);
+    expect([whole, more, fewer, none, lie, chunked].map(({ ended }) => ended)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
   test("the process ends with the response, though there are timers, and a body that nobody reads", async () => {
     const timers = get("/timers");
-    const unread = start(at("/unread", { REQUEST_METHOD: "POST", CONTENT_LENGTH: "5" }));
-    await unread.end();
+    const unread = await post("x".repeat(500_000), 500_000, "/unread");
     expect([unread.ended, unread.body]).toEqual([0, "not read"]);
     expect(await timers).toMatchObject({ ended: 0, body: "there are timers" });
+  });
+
+  test("a web server that reads slowly gets the whole response", async () => {
+    const program = start(at("/large"));
+    const stdout = program.child.stdout!;
+    stdout.on("data", () => {
+      stdout.pause();
+      setTimeout(() => stdout.resume(), 1);
+    });
+    await program.end();
+    expect([program.ended, program.body.length]).toEqual([0, 5_000_000]);
   });
 
   test("an application that throws is answered with 500, and one that does not load, too", async () => {
