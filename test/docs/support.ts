@@ -2,7 +2,7 @@
 // the commands of a text, run by a shell as they stand there.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import { type AddressInfo, createServer } from "node:net";
@@ -38,6 +38,21 @@ export function writeFiles(folder: string, blocks: readonly Block[]): void {
   for (const [name, text] of blocks.filter(({ language }) => language === "ts").map(fileOf)) {
     writeFileSync(join(folder, name), text);
   }
+}
+
+/** The links of a document, a path below the root, whose file or heading is not there; of the web's none is looked at. */
+export function brokenLinks(document: string): string[] {
+  const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+  const links = [...read(document).matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!);
+  return links.filter((link) => {
+    const [path = "", heading] = link.split("#");
+    const target = path === "" ? document : join(dirname(document), path);
+    if (!existsSync(join(ROOT, target))) return true;
+    const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+    );
+    return heading !== undefined && !headings.includes(heading);
+  });
 }
 
 /** Tests by the first lines of their blocks; null for a block that another one's test runs. */
