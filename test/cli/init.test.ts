@@ -211,6 +211,19 @@ describe("the project", () => {
     );
   });
 
+  test.each([["node", 1000], ["deno", 1993], ["bun", 1000]])(
+    "a container's user is the image's, and it speaks HTTP, whatever the configuration says: %s",
+    async (name, uid) => {
+      runtime = { name, version: "1.2.3" };
+      config({ app: "./app.ts", user: "www-data", group: "www-data", protocol: "uwsgi" });
+      await init("docker");
+      await init("kubernetes");
+      const words = `"--protocol", "http", "--workers", "auto", "--user", "${uid}", "--group", "${uid}"`;
+      expect(file("Dockerfile")).toContain(words);
+      expect(file("deploy/kubernetes.yaml")).toContain(words);
+    },
+  );
+
   test("the application is named where the configuration has none", async () => {
     config({});
     await init("nginx");

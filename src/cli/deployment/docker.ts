@@ -2,7 +2,7 @@
 // it behind nginx.
 
 import { ConfigError } from "../../config/error.ts";
-import { dockerfile, DOCKERIGNORE } from "../templates/common.ts";
+import { dockerfile, DOCKERIGNORE, imageUser } from "../templates/common.ts";
 import type { Target } from "../templates/template.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -35,14 +35,19 @@ export const docker: DeploymentTemplate = {
   ],
 };
 
-/** The words after `tricorn serve` in a container: the addresses are the container's, whatever the configuration says. */
+/** The words after `tricorn serve` in a container: address and user are the container's, whatever the configuration says. */
 export function containerFlags(deployment: Deployment, admin: string, more: readonly string[] = []): readonly string[] {
-  const { settings, origins } = deployment;
+  const { settings, origins, target } = deployment;
+  const uid = String(imageUser(target));
   return [
     ...(origins.app === "default" ? [deployment.app] : []),
     ...configWords(deployment),
     ...(origins.bind === "default" ? [] : ["--bind", `0.0.0.0:${PORT}`]),
+    ...(settings.protocol === "http" ? [] : ["--protocol", "http"]),
     ...(origins.workers === "default" ? ["--workers", "auto"] : []),
+    // The image's own, who is not root and can become nobody else.
+    ...(settings.user === null ? [] : ["--user", uid]),
+    ...(settings.group === null ? [] : ["--group", uid]),
     "--admin-bind",
     admin,
     ...(settings.workers === 0 ? [] : ["--no-control-socket"]),
