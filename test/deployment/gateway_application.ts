@@ -1,4 +1,4 @@
-// The echo example, with the environ for who asks with X-Environ; and responses that break off.
+// The echo example, with the environ for who asks with X-Environ; and responses that are large, or break off.
 
 import { application as echo } from "../../examples/echo.ts";
 import type { Application, Chunk, StartResponse } from "../../src/esgi/mod.ts";
@@ -12,8 +12,17 @@ async function* broken(startResponse: StartResponse, length: boolean): AsyncGene
   throw new Error("as asked");
 }
 
+/** 5 MB in pieces of 64 kB. */
+function* large(): Generator<Chunk, undefined> {
+  for (let n = 0; n < 80; n++) yield "x".repeat(65_536);
+}
+
 export const application: Application = async (environ, startResponse) => {
   if (environ.PATH_INFO.startsWith("/broken")) return broken(startResponse, environ.PATH_INFO === "/broken/length");
+  if (environ.PATH_INFO === "/large") {
+    startResponse("200 OK", [["Content-Type", "text/plain"]]);
+    return large();
+  }
   // As it was before the application could change it.
   const strings = Object.entries({ ...environ }).filter(([, value]) => typeof value === "string");
   const answer = await echo(environ, startResponse);

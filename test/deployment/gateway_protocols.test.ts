@@ -57,8 +57,8 @@ onEachKind("web servers", (runtime) => {
 
     test("streams and large bodies arrive whole", async () => {
       expect((await ask("GET /stream")).text).toBe("chunk0\nchunk1\nchunk2\nchunk3\nchunk4\n");
-      expect((await ask("GET /big")).text.length).toBe(800 * 65_536);
-    }, LIMIT);
+      expect((await ask("GET /large")).text.length).toBe(80 * 65_536);
+    });
 
     if (server === "nginx") {
       test("a chunked body that nginx passes on as it comes", async () => {
@@ -75,7 +75,7 @@ onEachKind("web servers", (runtime) => {
     test.each([["/broken/length", !length], ["/broken/stream", !end]])(
       "a response that breaks off, %s: taken for a whole one: %s",
       async (path, isWhole) => {
-        const client = await say(`GET ${path}`, "");
+        const client = await say(`GET ${path}`);
         const whole = (): boolean => client.received.includes("\r\n0\r\n\r\n");
         await eventually(() => client.ending !== null || whole(), () => client.received);
         expect([client.received.includes("begun"), whole()]).toEqual([true, isWhole]);
