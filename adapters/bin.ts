@@ -1,5 +1,5 @@
-#!/usr/bin/env node
-// The command `tricorn`, on whichever runtime runs this file.
+// The command `tricorn`, on whichever runtime runs this file. What builds the package writes the first line that a shell
+// wants.
 import { main } from "../src/cli/main.ts";
 import { context } from "./context.ts";
 

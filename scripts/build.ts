@@ -35,7 +35,7 @@ function build(out: string): void {
   } finally {
     rmSync(emitted, { recursive: true });
   }
-  chmodSync(join(out, `${module(description.command.source)}.js`), 0o755);
+  makeProgram(join(out, `${module(description.command.source)}.js`));
   writeFileSync(join(out, "package.json"), `${JSON.stringify(packageJson(description), null, 2)}\n`);
   for (const name of description.documents) cpSync(join(ROOT, name), join(out, name), { recursive: true });
 }
@@ -60,6 +60,12 @@ function copyReached(roots: readonly string[], extension: ".js" | ".d.ts", from:
     // tsc leaves `.ts` in declarations, where not every reader looks for `.d.ts` then.
     writeFileSync(join(to, path + extension), text.replace(RELATIVE, '$1"$2.js"'));
   }
+}
+
+/** As dnt does, too: what both take must not have the line already. */
+function makeProgram(path: string): void {
+  writeFileSync(path, `#!/usr/bin/env node\n${readFileSync(path, "utf8")}`);
+  chmodSync(path, 0o755);
 }
 
 function packageJson({ fields, entries, command }: Package): Record<string, unknown> {

@@ -1,7 +1,8 @@
 // Builds the npm package with dnt: `deno run -A scripts/build_npm.ts [FOLDER]`, by default npm/. It is the package that
 // `npm run build` makes with tsc, from the same description; dnt checks its types once more as Node sees them.
 
-import { chmodSync, cpSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import type { BuildOptions, Dnt } from "./dnt.ts";
@@ -10,7 +11,7 @@ import { type Entry, readPackage, ROOT, TYPES } from "./package.ts";
 // Not a literal where it is imported, or no tool could read this file without JSR.
 const DNT = "jsr:@deno/dnt@^0.43.2";
 
-function options(outDir: string): BuildOptions {
+function options(outDir: string, importMap: string): BuildOptions {
   const { entries, command, documents, fields } = readPackage();
   const path = ({ source }: Entry): string => join(ROOT, source);
   return {
@@ -19,6 +20,7 @@ function options(outDir: string): BuildOptions {
       { kind: "bin", name: fields.name, path: path(command) },
     ],
     outDir,
+    importMap,
     package: { ...fields, devDependencies: TYPES },
     // The adapters mean the Deno that they run on; nothing stands in for it.
     shims: { deno: "dev" },
@@ -39,6 +41,12 @@ function options(outDir: string): BuildOptions {
       tidy(outDir);
     },
   };
+}
+
+/** What the modules call by its name alone; dnt does not look into package.json. */
+function imports(): Record<string, string> {
+  const { dependencies } = readPackage().fields;
+  return Object.fromEntries(Object.entries(dependencies).map(([name, range]) => [name, `npm:${name}@${range}`]));
 }
 
 /** Takes out of package.json what dnt needed for its own work, and makes the command a program. */
@@ -68,6 +76,13 @@ if (dnt === null) {
   process.exitCode = 1;
 } else {
   const outDir = resolve(process.argv[2] ?? join(ROOT, "npm"));
-  await dnt.emptyDir(outDir);
-  await dnt.build(options(outDir));
+  const folder = mkdtempSync(join(tmpdir(), "tricorn-build-npm-"));
+  try {
+    const importMap = join(folder, "imports.json");
+    writeFileSync(importMap, JSON.stringify({ imports: imports() }));
+    await dnt.emptyDir(outDir);
+    await dnt.build(options(outDir, importMap));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

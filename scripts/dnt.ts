@@ -10,6 +10,8 @@ export interface EntryPoint {
 export interface BuildOptions {
   readonly entryPoints: readonly EntryPoint[];
   readonly outDir: string;
+  /** The path of an import map: bare specifiers, each with the `npm:` specifier that it means. */
+  readonly importMap?: string;
   /** Which of Deno's globals get a replacement for Node. */
   readonly shims: { readonly deno?: boolean | "dev" };
   readonly package: { readonly name: string; readonly version: string; readonly [field: string]: unknown };

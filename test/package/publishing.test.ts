@@ -7,21 +7,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { execFile } from "node:child_process";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { readPackage } from "../../scripts/package.ts";
 import { ROOT, RUNTIMES } from "../support/runtimes.ts";
+
+// Package managers and compilers take seconds, and several times that beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Like dnt, it writes package.json from what it is given, with things of its own, and calls postBuild at the end. */
 const STAND_IN = `
 export const emptyDir = (path) => Deno.mkdir(path, { recursive: true });
 
-export async function build({ entryPoints, outDir, package: fields, postBuild, ...rest }) {
+export async function build({ entryPoints, outDir, importMap, package: fields, postBuild, ...rest }) {
+  const map = JSON.parse(await Deno.readTextFile(importMap));
   const { name, path } = entryPoints.find(({ kind }) => kind === "bin");
   await Deno.mkdir(outDir + "/esm/adapters", { recursive: true });
   await Deno.copyFile(path, outDir + "/esm/adapters/bin.js");
   const manifest = { ...fields, bin: { [name]: "./esm/adapters/bin.js" }, scripts: { test: "x" }, _generatedBy: "dnt" };
   await Deno.writeTextFile(outDir + "/package.json", JSON.stringify(manifest));
-  await Deno.writeTextFile(outDir + "/given.json", JSON.stringify({ entryPoints, ...rest }));
+  await Deno.writeTextFile(outDir + "/given.json", JSON.stringify({ entryPoints, map, ...rest }));
   await postBuild();
 }
 `;
@@ -71,18 +75,19 @@ describe.skipIf(deno?.missing !== null)("Deno, which npm ci gets,", () => {
   test("gives dnt the description, and finishes what it has made", async () => {
     const out = join(folder, "npm");
     const standIn = join(folder, "dnt.js");
-    const map = join(folder, "imports.json");
+    const standInMap = join(folder, "imports.json");
     const { entries, command, documents, fields } = readPackage();
     writeFileSync(standIn, STAND_IN);
     const [dnt] = /jsr:[^"]+/.exec(readFileSync(join(ROOT, "scripts/build_npm.ts"), "utf8"))!;
-    writeFileSync(map, JSON.stringify({ imports: { [dnt]: standIn } }));
-    expect(await run(["run", "-A", "--quiet", "--import-map", map, "scripts/build_npm.ts", out]))
+    writeFileSync(standInMap, JSON.stringify({ imports: { [dnt]: standIn } }));
+    expect(await run(["run", "-A", "--quiet", "--import-map", standInMap, "scripts/build_npm.ts", out]))
       .toEqual({ code: 0, stdout: "", stderr: "" });
-    const { entryPoints, ...rest } = JSON.parse(readFileSync(join(out, "given.json"), "utf8"));
+    const { entryPoints, map: { imports }, ...rest } = JSON.parse(readFileSync(join(out, "given.json"), "utf8"));
     expect(entryPoints).toEqual([
       ...entries.map(({ name, source }) => ({ name, path: join(ROOT, source) })),
       { kind: "bin", name: "tricorn", path: join(ROOT, command.source) },
     ]);
+    expect(imports).toMatchObject({ mrmime: `npm:mrmime@${fields.dependencies.mrmime}` });
     expect(rest).toMatchObject({ scriptModule: false, declaration: "inline", test: false });
     expect(JSON.parse(readFileSync(join(out, "package.json"), "utf8")))
       .toEqual({ ...fields, bin: { tricorn: "./esm/adapters/bin.js" } });

@@ -5,12 +5,15 @@ import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync }
 import { get } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { VERSION } from "../../src/cli/version.ts";
 import { onEachKind, onEachRuntime, ROOT, type TestRuntime } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
 import { ENTRIES } from "./entries.ts";
 import { build, dependencies, type Ended, Machine, pack } from "./support.ts";
+
+// Package managers and compilers take seconds, and several times that beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const JAVASCRIPT = `
 export const application = (environ, startResponse) => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { ROOT } from "../support/runtimes.ts";
-import { eventually } from "../support/wait.ts";
+import { eventually, PATIENCE } from "../support/wait.ts";
 import { type Package, type Packed, readPacked, type Registry, startRegistry } from "./registry.ts";
 
 export interface Ended {
@@ -80,13 +80,18 @@ export class Machine {
     };
   }
 
-  /** Runs a program to its end. */
+  /** Runs a program to its end; what never ends is killed, and its code is "SIGKILL". */
   run(cwd: string, program: string, ...words: string[]): Promise<Ended> {
     return new Promise((resolve) => {
-      execFile(program, words, { cwd, env: this.#env, timeout: 60_000, killSignal: "SIGKILL" }, (error, out, err) => {
-        const code = error === null ? 0 : error.code ?? error.signal ?? null;
-        resolve({ code, stdout: out, stderr: err.replace(/^npm warn Unknown user config .*\n/gm, "") });
-      });
+      execFile(
+        program,
+        words,
+        { cwd, env: this.#env, timeout: PATIENCE * 3, killSignal: "SIGKILL" },
+        (error, out, err) => {
+          const code = error === null ? 0 : error.code ?? error.signal ?? null;
+          resolve({ code, stdout: out, stderr: err.replace(/^npm warn Unknown user config .*\n/gm, "") });
+        },
+      );
     });
   }
 
