@@ -107,7 +107,8 @@ const APACHE_MODULES = ["proxy_uwsgi", "proxy_fcgi", "proxy_scgi", "setenvif", "
 export class Fronts {
   readonly server: ServerProcess;
   readonly #secureServer: ServerProcess;
-  readonly #folder: string;
+  /** All their files; every user may look into it. */
+  readonly folder: string;
   readonly #running: ReadonlyMap<WebServerName, WebServer>;
   readonly #secure: ReadonlyMap<WebServerName, number>;
 
@@ -118,7 +119,7 @@ export class Fronts {
     running: ReadonlyMap<WebServerName, WebServer>,
     secure: ReadonlyMap<WebServerName, number>,
   ) {
-    this.#folder = folder;
+    this.folder = folder;
     this.server = server;
     this.#secureServer = secureServer;
     this.#running = running;
@@ -199,7 +200,7 @@ export class Fronts {
     for (const one of this.#running.values()) await one.stop();
     await this.#secureServer.stop();
     await this.server.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

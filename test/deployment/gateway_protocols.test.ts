@@ -1,6 +1,8 @@
 // What goes on after the head, through nginx and Apache in each way in which they pass requests on: streams, large bodies,
 // responses that break off, clients that leave. What the application sees is compared in echo_fronts.test.ts.
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Client } from "../support/client.ts";
 import { onEachKind } from "../support/runtimes.ts";
@@ -59,6 +61,18 @@ onEachKind("web servers", (runtime) => {
       expect((await ask("GET /stream")).text).toBe("chunk0\nchunk1\nchunk2\nchunk3\nchunk4\n");
       expect((await ask("GET /large")).text.length).toBe(80 * 65_536);
     });
+
+    if (server === "Apache") {
+      test("a stream arrives piece by piece", async () => {
+        const file = join(fronts.folder, `${host}.opened`);
+        const client = await say(`GET /gated?${file}`);
+        await client.until("first\n");
+        expect(client.received).not.toContain("second");
+        writeFileSync(file, "");
+        await client.until("second\n");
+        client.destroy();
+      });
+    }
 
     if (server === "nginx") {
       test("a chunked body that nginx passes on as it comes", async () => {
