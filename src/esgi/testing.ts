@@ -109,6 +109,7 @@ export function makeEnviron(options: EnvironOptions | string = {}): Environ {
   if (signal.aborted) input.fail(new InputError("disconnected", "the client has left"));
 
   const hints: Headers[] = [];
+  const errors = new CollectedErrors();
   const environ = makeRequestEnviron({
     method: request.method ?? (body.bytes === null && body.chunks === null ? "GET" : "POST"),
     target,
@@ -116,7 +117,7 @@ export function makeEnviron(options: EnvironOptions | string = {}): Environ {
     scheme,
     headers,
     input,
-    errors: new CollectedErrors(),
+    errors,
     signal,
     scriptName: request.scriptName ?? "",
     remoteAddress: request.remote?.address ?? "127.0.0.1",
@@ -128,6 +129,8 @@ export function makeEnviron(options: EnvironOptions | string = {}): Environ {
   if (request.tls !== undefined) environ["esgi.tls"] = request.tls;
   else if (scheme === "https") environ["esgi.tls"] = {};
   environ["testing.early_hints"] = hints;
+  // A middleware may put its own in the place of `esgi.errors`, as the validator does.
+  environ["testing.errors"] = errors;
   environ["testing.hang_up"] = (): void => hangUp.abort(new DOMException("the client has left", "AbortError"));
   return Object.assign(environ, request.environ);
 }
@@ -224,8 +227,9 @@ export class Reply {
 
   /** What the application wrote to `esgi.errors`, so far. */
   get errors(): string {
-    const errors = this.#environ["esgi.errors"];
-    return "text" in errors && typeof errors.text === "string" ? errors.text : "";
+    const { "esgi.errors": last, "testing.errors": first } = this.#environ;
+    if ("text" in last && typeof last.text === "string") return last.text;
+    return first instanceof CollectedErrors ? first.text : "";
   }
 
   /** The values of the field `name` (of any case), joined with ", "; null when there is none. */

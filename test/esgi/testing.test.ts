@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Application } from "../../src/esgi/application.ts";
 import { InputError } from "../../src/esgi/input.ts";
-import { call, duplexPair, makeEnviron } from "../../src/esgi/testing.ts";
+import { call, duplexPair, makeEnviron, validator } from "../../src/esgi/testing.ts";
 import type { EnvironOptions } from "../../src/esgi/testing.ts";
 
 const TEXT: [string, string][] = [["Content-Type", "text/plain"]];
@@ -107,6 +107,17 @@ describe("call", () => {
     expect(reply.errors).toBe("careful\n");
     expect(reply.earlyHints).toEqual([[["Link", "</a.css>; rel=preload"]]]);
     expect(reply.aborted).toBe(false);
+  });
+
+  test("has what was written to esgi.errors, through a validator, too", async () => {
+    const reply = await call(
+      validator((environ, startResponse) => {
+        environ["esgi.errors"].write("careful\n");
+        startResponse("204 No Content", []);
+        return null;
+      }),
+    );
+    expect(reply.errors).toBe("careful\n");
   });
 
   test("a generator is an application, and its chunks stay apart", async () => {
