@@ -14,7 +14,8 @@ import { blocksOf, environment, fileOf, linkPackages, typeCheck, writeFiles } fr
 const TEXT = readFileSync(join(ROOT, "docs/handler.md"), "utf8");
 
 /** Each begins with its file's name. */
-const FILES = blocksOf(TEXT).filter(({ language }) => language === "ts");
+const BLOCKS = blocksOf(TEXT);
+const FILES = BLOCKS.filter(({ language }) => language === "ts");
 
 const PROJECT = mkdtempSync(join(tmpdir(), "tricorn-handler-"));
 const STRIP_TYPES = "./node_modules/tricorn/adapters/strip_types.js";
@@ -52,6 +53,12 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(PROJECT, { recursive: true, force: true }));
+
+test("each block is a file of the project, or the command whose test is below", () => {
+  const others = BLOCKS.filter((block) => !FILES.includes(block));
+  const check = "tricorn check --settings settings.ts";
+  expect(others.map(({ lines }) => lines)).toEqual([[check, `${check} --deploy`]]);
+});
 
 test("it compiles, as a user's compiler sees it", async () => {
   expect(await typeCheck(PROJECT, FILES.map((block) => fileOf(block)[0]))).toBe("");

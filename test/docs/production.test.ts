@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { EXIT } from "../../src/cli/failure.ts";
 import { splitWords } from "../../src/config/shell_words.ts";
-import { SETTINGS } from "../../src/config/settings.ts";
+import { resolveSettings } from "../../src/config/settings.ts";
 import { findProgram, run } from "../deployment/support.ts";
 import { ROOT } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
@@ -26,6 +26,7 @@ import {
 
 const TEXT = readFileSync(join(ROOT, "docs/production.md"), "utf8");
 const BLOCKS = blocksOf(TEXT);
+const DEFAULTS = resolveSettings({});
 const block = (first: string): Block => BLOCKS.find(({ lines }) => lines[0] === first)!;
 
 const APPLICATION = `import { Hono } from "hono";
@@ -127,7 +128,7 @@ const TESTS: BlockTests = {
       const [{ args, readinessProbe, livenessProbe }] = containers;
       expect(await project.run(`${TRICORN.node} ${args.join(" ")} --check-config`)).not.toContain("tricorn:");
       const delay = Number(args[args.indexOf("--drain-delay") + 1]);
-      expect(grace).toBeGreaterThan(delay + SETTINGS.keepalive_grace.default + SETTINGS.graceful_timeout.default);
+      expect(grace).toBeGreaterThan(delay + DEFAULTS.keepalive_grace + DEFAULTS.graceful_timeout);
       const port = Number(args[args.indexOf("--admin-bind") + 1].slice(1));
       expect([readinessProbe.httpGet, livenessProbe.httpGet]).toEqual([
         { path: "/readyz", port },
@@ -142,7 +143,7 @@ const TESTS: BlockTests = {
       expect(await project.run(`${start} --check-config`)).not.toContain("tricorn:");
       const reload = splitWords(value("ExecReload"), "the command");
       expect(reload.slice(0, 4)).toEqual(splitWords(value("ExecStart"), "the command").slice(0, 4));
-      expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(SETTINGS.graceful_timeout.default);
+      expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(DEFAULTS.graceful_timeout);
       expect(value("RestartPreventExitStatus")).toBe([EXIT.usage, EXIT.boot, EXIT.application].join(" "));
     });
     verified("shop.service", text);

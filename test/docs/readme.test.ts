@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SettingName, SETTINGS } from "../../src/config/settings.ts";
 import { ROOT } from "../support/runtimes.ts";
@@ -446,30 +446,6 @@ describe("README.md", () => {
       .filter(([name]) => name !== ("keepalive_requests" satisfies SettingName));
     expect(new Map(rows as [string, number][])).toEqual(new Map(wanted as [string, number][]));
   });
-
-  test.each([
-    "README.md",
-    "README.zh-CN.md",
-    "CONTRIBUTING.md",
-    "ARCHITECTURE.md",
-    "docs/handler.md",
-    "docs/new-project.md",
-    "docs/production.md",
-    "docs/runserver.md",
-  ])(
-    "%s links to what is there",
-    (name) => {
-      const text = readFileSync(join(ROOT, name), "utf8");
-      const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!);
-      const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
-        title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
-      );
-      const broken = links.filter((link) =>
-        link.startsWith("#") ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, dirname(name), link))
-      );
-      expect(broken).toEqual([]);
-    },
-  );
 });
 
 describe("README.zh-CN.md", () => {

@@ -48,10 +48,11 @@ export function brokenLinks(document: string): string[] {
     const [path = "", heading] = link.split("#");
     const target = path === "" ? document : join(dirname(document), path);
     if (!existsSync(join(ROOT, target))) return true;
+    if (heading === undefined) return false;
     const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
       title!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
     );
-    return heading !== undefined && !headings.includes(heading);
+    return !headings.includes(heading);
   });
 }
 
