@@ -62,6 +62,8 @@ class BunConnection implements Connection {
   #drained: Promise<void> | null = null;
   #resolve: (() => void) | null = null;
   #ending = false;
+  /** Both directions, as soon as all has gone. */
+  #closing = false;
   #burst = 0;
   /** A write failed; `close` is on its way. */
   #broken = false;
@@ -134,8 +136,9 @@ class BunConnection implements Connection {
     (this.#queue ??= []).push(reused ? new Uint8Array(rest) : rest);
   }
 
-  end(): void | Promise<void> {
+  end(both = false): void | Promise<void> {
     this.#ending = true;
+    this.#closing = both;
     if (this.#queue !== null) return this.#wait();
     this.finish();
   }
@@ -167,7 +170,7 @@ class BunConnection implements Connection {
   /** Our FIN; when the peer's was there before, the end of the connection. */
   finish(): void {
     if (!this.#ending || this.#queue !== null) return;
-    if (this.peerEnded) this.#socket.end();
+    if (this.peerEnded || this.#closing) this.#socket.end();
     else this.#socket.shutdown();
   }
 

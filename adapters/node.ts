@@ -76,11 +76,13 @@ class NodeConnection implements Connection {
     if (socket.writableNeedDrain && !socket.destroyed) return this.#wait();
   }
 
-  end(): void | Promise<void> {
+  end(both = false): void | Promise<void> {
     const socket = this.#socket;
     if (socket.destroyed) return;
     const waiting = socket.writableLength > 0;
-    socket.end();
+    // With TLS something may wait that is not known here.
+    if (both && !waiting && !(socket instanceof tls.TLSSocket)) socket.destroy();
+    else socket.end();
     if (waiting) return this.#wait();
   }
 

@@ -49,6 +49,8 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 
 /** Tokens (RFC 9110 §5.6.2) without small letters. */
 const FIELD = /^HTTP_[!#$%&'*+\-.^_`|~0-9A-Z]+$/;
+/** Dotted decimal, of which there is one form only. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 /** "_", which nginx's users write where a name is wanted and none is meant, is no host. */
 const HOST = /^[0-9A-Za-z][0-9A-Za-z._-]*$/;
 /** What may not stand in a path as it is: not visible ASCII, or "%", "?", "#". */
@@ -71,6 +73,21 @@ const USED = [
   "HTTPS",
   "REQUEST_SCHEME",
 ] as const;
+/** Their places there. */
+const METHOD = 0;
+const TARGET = 1;
+const PROTOCOL = 2;
+const QUERY = 3;
+const SCRIPT = 4;
+const PATH = 5;
+const TYPE = 6;
+const LENGTH = 7;
+const ADDRESS = 8;
+const PORT = 9;
+const SERVER_NAME = 10;
+const SERVER_PORT = 11;
+const HTTPS = 12;
+const SCHEME = 13;
 
 /**
  * What a variable's name stands for: its place in {@link USED}, the name of a field, or "" for nothing. Looked up once a
@@ -102,39 +119,33 @@ export function requestOf(variables: readonly Variable[], chunked: boolean): Gat
     if (typeof meaning === "number") told[meaning] = value;
     else if (meaning !== "") fields.push([meaning, value]);
   }
-  const [
-    method = "",
-    target = "",
-    protocol = "",
-    query = "",
-    script = "",
-    path,
-    type = "",
-    length = "",
-    address = "",
-    port = "",
-    serverName = "",
-    serverPort = "",
-    https = "",
-    scheme = "",
-  ] = told;
+  const tell = (index: number): string => told[index] ?? "";
+  const method = tell(METHOD);
   if (method === "") throw new GatewayFault(400, "REQUEST_METHOD is missing (RFC 3875 §4.1.12)");
+  const type = tell(TYPE);
   if (type !== "") fields.push(["Content-Type", type]);
+  const length = tell(LENGTH);
   if (chunked) fields.push(["Transfer-Encoding", "chunked"]);
   else if (length !== "") fields.push(["Content-Length", length]);
-  const remoteAddress = remoteAddressOf(address);
+  const remoteAddress = remoteAddressOf(tell(ADDRESS));
+  const script = tell(SCRIPT);
+  const path = told[PATH];
+  const protocol = tell(PROTOCOL);
+  const https = tell(HTTPS);
   return {
     method,
     // REQUEST_URI is no variable of CGI's, but all send it.
-    target: target === "" ? targetOf(script + (path ?? ""), query) : target,
+    target: tell(TARGET) || targetOf(script + (path ?? ""), tell(QUERY)),
     // What the client spoke to the web server, as far as an environ can say it.
-    minorVersion: /^HTTP\/(?:1\.[1-9]|[2-9])/.test(protocol) ? 1 : 0,
+    minorVersion: protocol === "HTTP/1.1" || /^HTTP\/(?:1\.[1-9]|[2-9])/.test(protocol) ? 1 : 0,
     fields,
     remoteAddress,
-    remotePort: remoteAddress === "" ? "" : portOf(port) ?? "",
-    serverName: serverNameOf(serverName),
-    serverPort: portOf(serverPort),
-    scheme: /^(?:on|1|true|yes)$/i.test(https) || scheme.toLowerCase() === "https" ? "https" : "http",
+    remotePort: remoteAddress === "" ? "" : portOf(tell(PORT)) ?? "",
+    serverName: serverNameOf(tell(SERVER_NAME)),
+    serverPort: portOf(tell(SERVER_PORT)),
+    scheme: (https !== "" && /^(?:on|1|true|yes)$/i.test(https)) || tell(SCHEME).toLowerCase() === "https"
+      ? "https"
+      : "http",
     // Alone it is the path of a script, as in nginx's fastcgi_params. Whether the target is below it, and so what PATH_INFO
     // is, is decided by whoever decodes the target.
     mount: path === undefined ? "" : mountOf(script),
@@ -156,6 +167,7 @@ function remoteAddressOf(address: string): string {
   if (address === "") throw new GatewayFault(400, "REMOTE_ADDR is missing (RFC 3875 §4.1.8)");
   // nginx's word for a client on a unix socket.
   if (address === "unix:") return "";
+  if (IPV4.test(address)) return address;
   const ip = parseIp(address);
   if (ip === null) throw new GatewayFault(400, "REMOTE_ADDR is no IP address (RFC 3875 §4.1.8)");
   return formatIp(ip);

@@ -72,6 +72,14 @@ export class FastCgiReader extends GatewayReader {
     return this.#active === 0 && this.#content === 0 && this.#skipping === 0 && this.unread.length === 0;
   }
 
+  override recycle(): boolean {
+    if (!this.#paramsEnded || this.keepsConnection || !this.idle || this.fault !== null) return false;
+    this.clear();
+    this.#paramsEnded = false;
+    this.#replies = 0;
+    return true;
+  }
+
   /** True while there is a request to answer. */
   get active(): boolean {
     return this.#active !== 0 && !this.#answered;

@@ -91,6 +91,24 @@ export abstract class GatewayReader {
     this.unread.keep();
   }
 
+  /**
+   * Makes it as new, for another connection, when it has read one request to its end, and none can follow. False: not
+   * so, and nothing has changed.
+   */
+  recycle(): boolean {
+    return false;
+  }
+
+  /** What all have in common is as new. */
+  protected clear(): void {
+    this.variables = [];
+    this.bodyLength = 0;
+    this.data = NOTHING;
+    this.reply = "";
+    this.keepsConnection = false;
+    this.unread.keep();
+  }
+
   /** Reads on. */
   next(): GatewayEvent {
     if (this.fault !== null) return FAULT;

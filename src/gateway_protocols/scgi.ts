@@ -35,6 +35,13 @@ export class ScgiReader extends GatewayReader {
     return this.#state === NETSTRING && this.unread.length === 0;
   }
 
+  override recycle(): boolean {
+    if (this.#state !== OVER || this.unread.length > 0 || this.fault !== null) return false;
+    this.clear();
+    this.#state = NETSTRING;
+    return true;
+  }
+
   protected override step(): GatewayEvent {
     switch (this.#state) {
       case NETSTRING:

@@ -40,6 +40,14 @@ export class UwsgiReader extends GatewayReader {
     return this.#state === PACKET && this.unread.length === 0;
   }
 
+  override recycle(): boolean {
+    if (this.#state !== OVER || this.unread.length > 0 || this.fault !== null) return false;
+    this.clear();
+    this.#state = PACKET;
+    this.#pings = 0;
+    return true;
+  }
+
   protected override step(): GatewayEvent {
     switch (this.#state) {
       case PACKET:

@@ -25,8 +25,7 @@ export type RefusalStatus = 400 | 405 | 408 | 413 | 414 | 417 | 431 | 500 | 501 
 export const TLS_REASON = "a TLS handshake where a request line should be (RFC 9112 §3)";
 /** The first byte of a packet: modifier1, the version of a record. Version 2 of a PROXY header has it behind empty lines. */
 const UWSGI_REASON =
-  "a uwsgi packet where a request line should be, which --protocol uwsgi speaks, or a PROXY header that proxy_protocol or " +
-  "proxy_allow_ips does not allow";
+  "a uwsgi packet where a request line should be: --protocol uwsgi speaks it (or a PROXY header that may not come here)";
 const FASTCGI_REASON = "a FastCGI record where a request line should be: --protocol fastcgi speaks it";
 /** A netstring: its length in digits, and a colon. */
 const SCGI_REASON = "an SCGI netstring where a request line should be: --protocol scgi speaks it";

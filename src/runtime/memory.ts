@@ -33,9 +33,9 @@ export class MemoryClient {
         if (body !== null) this.received += latin1(body, 0, body.length);
         if (this.stalled) return new Promise((resolve) => this.#waiting.push(resolve));
       },
-      end: () => {
+      end: (both = false) => {
         this.ended = true;
-        if (this.#clientEnded) this.#close();
+        if (this.#clientEnded || both) this.#close();
       },
       destroy: () => this.#close(),
     });

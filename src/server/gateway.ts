@@ -51,7 +51,7 @@ const SIGNAL: PropertyDescriptor = {
 /** The environ of the request whose head `parser` has just completed. */
 function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser, input: InputBuffer): Environ {
   const server = session.server;
-  const peer = session.peer;
+  const peer = session.protocol.peerOf(session);
   const target = parser.target;
   const parsed = parser.parsedTarget;
   let path: string;

@@ -20,10 +20,11 @@ import {
 import { ScgiReader } from "../gateway_protocols/scgi.ts";
 import { UwsgiReader } from "../gateway_protocols/uwsgi.ts";
 import { RemoteProtocolError } from "../http1/errors.ts";
-import { HEAD, type Limits, NEED_DATA, type ParserEvent, RequestParser } from "../http1/parser.ts";
+import { END, HEAD, type Limits, NEED_DATA, type ParserEvent, RequestParser } from "../http1/parser.ts";
 import { BY_PROTOCOL, type Framing, UNTIL_CLOSE } from "../http1/response.ts";
 import type { GatewayName, Runtime } from "../runtime/port.ts";
 import type { Protocol, Speaker } from "./protocol.ts";
+import type { Peer, Session } from "./session.ts";
 
 /** Variables beside those of fields: nginx and Apache send some twenty, and users add theirs. */
 const FURTHER_VARIABLES = 100;
@@ -31,38 +32,79 @@ const FURTHER_VARIABLES = 100;
 const HTTP_VERSION = "HTTP/1.1 ";
 const CONNECTION_CLOSE = "Connection: close\r\n";
 
-/** The protocol of one connection. @param connections how many there may be; 0 is no limit */
-export function gatewayProtocol(name: GatewayName, runtime: Runtime, limits: Limits, connections: number): Protocol {
-  const of: VariableLimits = { size: limits.head, count: limits.fields + FURTHER_VARIABLES };
-  switch (name) {
-    case "uwsgi":
-      return new Gateway(new UwsgiReader(of, runtime.latin1), runtime, limits, false);
-    case "scgi":
-      return new Gateway(new ScgiReader(of, runtime.latin1), runtime, limits, true);
-    case "fastcgi":
-      return new FastCgi(new FastCgiReader(of, runtime.latin1, connections || Infinity), runtime, limits, true);
+/** Parsers kept for the next connections. */
+const SPARE = 256;
+
+/** A gateway protocol as all connections of a server speak it. */
+export class GatewayProtocols {
+  readonly #name: GatewayName;
+  readonly #runtime: Runtime;
+  readonly #limits: Limits;
+  readonly #connections: number;
+  readonly #spare: GatewayParser[] = [];
+
+  /** @param connections how many there may be; 0 is no limit */
+  constructor(name: GatewayName, runtime: Runtime, limits: Limits, connections: number) {
+    this.#name = name;
+    this.#runtime = runtime;
+    this.#limits = limits;
+    this.#connections = connections || Infinity;
+  }
+
+  /** For one connection. */
+  open(): Protocol {
+    return this.#name === "fastcgi" ? new FastCgi(this, true) : new Gateway(this, this.#name !== "uwsgi");
+  }
+
+  takeParser(speaker: Speaker): GatewayParser {
+    const parser = this.#spare.pop() ?? new GatewayParser(this.#newReader(), this.#limits, this.#runtime);
+    parser.speaker = speaker;
+    return parser;
+  }
+
+  /** True when `parser` has read all that its connection had to say: the next one may have it. */
+  returnParser(parser: GatewayParser): boolean {
+    if (!parser.recycle()) return false;
+    if (this.#spare.length < SPARE) this.#spare.push(parser);
+    return true;
+  }
+
+  #newReader(): GatewayReader {
+    const { head, fields } = this.#limits;
+    const limits: VariableLimits = { size: head, count: fields + FURTHER_VARIABLES };
+    const { latin1 } = this.#runtime;
+    switch (this.#name) {
+      case "uwsgi":
+        return new UwsgiReader(limits, latin1);
+      case "scgi":
+        return new ScgiReader(limits, latin1);
+      case "fastcgi":
+        return new FastCgiReader(limits, latin1, this.#connections);
+    }
   }
 }
 
 /** The protocol of a CGI program's standard streams. @param environment the process's, one character a byte */
 export function cgiProtocol(environment: readonly Variable[], runtime: Runtime, limits: Limits): Protocol {
-  return new Gateway(new CgiReader(environment, runtime.latin1), runtime, limits, true);
+  const parser = new GatewayParser(new CgiReader(environment, runtime.latin1), limits, runtime);
+  const takeParser = (speaker: Speaker): GatewayParser => {
+    parser.speaker = speaker;
+    return parser;
+  };
+  return new Gateway({ takeParser, returnParser: () => false }, true);
 }
 
 /** uwsgi, SCGI and CGI: one request a connection, whose end is the response's. */
-class Gateway<Reader extends GatewayReader> implements Protocol {
-  protected readonly reader: Reader;
-  readonly #runtime: Runtime;
-  readonly #limits: Limits;
+class Gateway implements Protocol {
+  readonly #parsers: Pick<GatewayProtocols, "takeParser" | "returnParser">;
   /** Responses begin as CGI's do. */
   readonly #cgi: boolean;
   readonly interim = false;
-  #parser: GatewayParser | null = null;
+  /** From the connection's first byte until it has no more to say. */
+  protected parser: GatewayParser | null = null;
 
-  constructor(reader: Reader, runtime: Runtime, limits: Limits, cgi: boolean) {
-    this.reader = reader;
-    this.#runtime = runtime;
-    this.#limits = limits;
+  constructor(parsers: Pick<GatewayProtocols, "takeParser" | "returnParser">, cgi: boolean) {
+    this.#parsers = parsers;
     this.#cgi = cgi;
   }
 
@@ -71,28 +113,39 @@ class Gateway<Reader extends GatewayReader> implements Protocol {
   }
 
   takeParser(speaker: Speaker): RequestParser {
-    return this.#parser ??= new GatewayParser(this.reader, speaker, this.#limits, this.#runtime);
+    return this.parser ??= this.#parsers.takeParser(speaker);
   }
 
-  returnParser(parser: RequestParser): void {
+  returnParser(parser: GatewayParser): boolean {
+    if (this.#parsers.returnParser(parser)) {
+      this.parser = null;
+      return true;
+    }
     // It stays this connection's own, with whatever it has begun to read.
     parser.keep();
+    return false;
+  }
+
+  peerOf(session: Session): Peer {
+    const { remoteAddress, remotePort, serverName, serverPort, scheme } = this.parser!.request!;
+    return {
+      address: remoteAddress,
+      port: remotePort,
+      // Our own end is asked for only where the web server does not name its.
+      serverName: serverName ?? session.peer.serverName,
+      serverPort: serverPort ?? session.peer.serverPort,
+      scheme,
+      // That is between us and the web server.
+      tls: null,
+    };
   }
 
   complete(environ: Environ): void {
-    const request = this.#parser?.request;
-    if (!request) return;
-    environ.REMOTE_ADDR = request.remoteAddress;
-    environ.REMOTE_PORT = request.remotePort;
-    if (request.serverName !== null) environ.SERVER_NAME = request.serverName;
-    if (request.serverPort !== null) environ.SERVER_PORT = request.serverPort;
-    environ["esgi.url_scheme"] = request.scheme;
-    if (request.mount !== "" && isBelow(environ.PATH_INFO, request.mount)) {
-      environ.SCRIPT_NAME = request.mount;
-      environ.PATH_INFO = environ.PATH_INFO.slice(request.mount.length);
+    const { mount } = this.parser!.request!;
+    if (mount !== "" && isBelow(environ.PATH_INFO, mount)) {
+      environ.SCRIPT_NAME = mount;
+      environ.PATH_INFO = environ.PATH_INFO.slice(mount.length);
     }
-    // That is between us and the web server.
-    if (environ["esgi.tls"] !== undefined) delete environ["esgi.tls"];
   }
 
   unknownLength(): Framing {
@@ -117,14 +170,18 @@ class Gateway<Reader extends GatewayReader> implements Protocol {
   }
 
   end(): string {
-    this.#parser?.answered();
+    this.parser?.answered();
     return "";
   }
 }
 
-class FastCgi extends Gateway<FastCgiReader> {
+class FastCgi extends Gateway {
+  get #reader(): FastCgiReader | undefined {
+    return this.parser?.reader as FastCgiReader | undefined;
+  }
+
   override get answers(): boolean {
-    return this.reader.active;
+    return this.#reader?.active ?? false;
   }
 
   override unknownLength(): Framing {
@@ -132,15 +189,15 @@ class FastCgi extends Gateway<FastCgiReader> {
   }
 
   override text(text: string): string {
-    return this.reader.stdoutText(text);
+    return this.#reader?.stdoutText(text) ?? "";
   }
 
   override bytes(bytes: Uint8Array): Uint8Array {
-    return this.reader.stdoutBytes(bytes);
+    return this.#reader!.stdoutBytes(bytes);
   }
 
   override end(): string {
-    return super.end() + this.reader.endRequest();
+    return super.end() + (this.#reader?.endRequest() ?? "");
   }
 }
 
@@ -155,8 +212,9 @@ function bytesOf(text: string): Uint8Array {
 class GatewayParser extends RequestParser {
   /** The request whose head was read last. */
   request: GatewayRequest | null = null;
-  readonly #reader: GatewayReader;
-  readonly #speaker: Speaker;
+  /** Whose connection it reads. */
+  speaker: Speaker | null = null;
+  readonly reader: GatewayReader;
   /** The whole body has been read, and the response is not over: what comes meanwhile is of the protocol itself. */
   #complete = false;
   #answered = false;
@@ -167,28 +225,27 @@ class GatewayParser extends RequestParser {
   /** A fault that is told when all before it has been read. */
   #pending: RemoteProtocolError | null = null;
 
-  constructor(reader: GatewayReader, speaker: Speaker, limits: Limits, { latin1 }: Runtime) {
+  constructor(reader: GatewayReader, limits: Limits, { latin1 }: Runtime) {
     super(limits, latin1);
-    this.#reader = reader;
-    this.#speaker = speaker;
+    this.reader = reader;
   }
 
   override get idle(): boolean {
-    return super.idle && this.#reader.idle && this.#pending === null;
+    return super.idle && this.reader.idle && this.#pending === null;
   }
 
   override get buffered(): number {
-    return super.buffered + this.#reader.buffered;
+    return super.buffered + this.reader.buffered;
   }
 
   override push(bytes: Uint8Array): void {
-    this.#reader.push(bytes);
+    this.reader.push(bytes);
     if (this.#complete) this.#readAhead();
   }
 
   override keep(): void {
     super.keep();
-    this.#reader.keep();
+    this.reader.keep();
   }
 
   override next(): ParserEvent {
@@ -201,6 +258,17 @@ class GatewayParser extends RequestParser {
     }
   }
 
+  /** Makes it as new, for another connection, when this one's only request has been read to its end; else false. */
+  recycle(): boolean {
+    let event = this.next();
+    if (event === END) event = this.next();
+    if (event !== NEED_DATA || !super.idle || this.#pending !== null || !this.reader.recycle()) return false;
+    super.keep();
+    this.request = this.speaker = null;
+    this.#complete = this.#answered = this.#chunked = false;
+    return true;
+  }
+
   /** The response is over. */
   answered(): void {
     this.#answered = true;
@@ -209,7 +277,7 @@ class GatewayParser extends RequestParser {
 
   /** Moves on what the reader has; null: the parser may have something to say. */
   #read(): typeof HEAD | typeof NEED_DATA | null {
-    const reader = this.#reader;
+    const reader = this.reader;
     const event = reader.next();
     this.#interject();
     switch (event) {
@@ -242,7 +310,7 @@ class GatewayParser extends RequestParser {
   }
 
   #begin(): typeof HEAD | null {
-    const { variables, bodyLength, keepsConnection } = this.#reader;
+    const { variables, bodyLength, keepsConnection } = this.reader;
     this.#answered = false;
     this.#chunked = bodyLength < 0;
     this.#left = bodyLength;
@@ -275,21 +343,21 @@ class GatewayParser extends RequestParser {
 
   /** While the application works, a web server may ask something of the protocol, or abort the request. */
   #readAhead(): void {
-    while (this.#complete && this.#pending === null && this.#reader.buffered > 0 && this.#read() === null);
+    while (this.#complete && this.#pending === null && this.reader.buffered > 0 && this.#read() === null);
   }
 
   #interject(): void {
-    const { reply } = this.#reader;
+    const { reply } = this.reader;
     if (reply === "") return;
-    this.#reader.reply = "";
-    this.#speaker.interject(reply);
+    this.reader.reply = "";
+    this.speaker?.interject(reply);
   }
 
   /** Later, since the session may just be about to begin with this request. */
   #tellAbort(): void {
     const { request } = this;
     queueMicrotask(() => {
-      if (this.request === request) this.#speaker.abandon();
+      if (this.request === request) this.speaker?.abandon();
     });
   }
 }

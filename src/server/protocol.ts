@@ -5,6 +5,7 @@ import type { Environ } from "../esgi/environ.ts";
 import type { RequestParser } from "../http1/parser.ts";
 import { CHUNKED, type Framing, UNTIL_CLOSE } from "../http1/response.ts";
 import type { Server } from "./server.ts";
+import type { Peer, Session } from "./session.ts";
 
 /** The session, as its protocol sees it. */
 export interface Speaker {
@@ -21,9 +22,14 @@ export interface Protocol {
   readonly interim: boolean;
   /** The parser for a connection that has something to say. */
   takeParser(speaker: Speaker): RequestParser;
-  /** It has nothing to say any more, for now or for ever. */
-  returnParser(parser: RequestParser): void;
-  /** Puts into an environ what the protocol tells beside the head that has just been read. */
+  /**
+   * It has nothing to say any more, for now or for ever. True when the peer has nothing to say either, but waits for the
+   * end of the connection: nothing is lost by closing it at once.
+   */
+  returnParser(parser: RequestParser): boolean;
+  /** Whom the request whose head has just been read comes from. */
+  peerOf(session: Session): Peer;
+  /** Puts into its environ what else the protocol tells. */
   complete(environ: Environ): void;
   /** How a body is framed whose length is not known. */
   unknownLength(http11: boolean): Framing;
@@ -53,8 +59,13 @@ export class Http implements Protocol {
     return this.#server.takeParser();
   }
 
-  returnParser(parser: RequestParser): void {
+  returnParser(parser: RequestParser): boolean {
     this.#server.returnParser(parser);
+    return false;
+  }
+
+  peerOf(session: Session): Peer {
+    return session.peer;
   }
 
   complete(): void {}

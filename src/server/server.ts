@@ -15,7 +15,7 @@ import type {
   ListenOptions,
   Runtime,
 } from "../runtime/port.ts";
-import { cgiProtocol, gatewayProtocol } from "./gateway_protocol.ts";
+import { cgiProtocol, GatewayProtocols } from "./gateway_protocol.ts";
 import { forwarded, TrustedPeers } from "./proxy.ts";
 import type { Exchange, RequestInFlight } from "./gateway.ts";
 import { Http } from "./protocol.ts";
@@ -110,6 +110,7 @@ export class Server {
   /** Who may speak uwsgi, FastCGI and SCGI. */
   readonly #gateways: TrustedPeers;
   readonly #http: Http = new Http(this);
+  readonly #gatewayProtocolsByName = new Map<GatewayName, GatewayProtocols>();
   readonly #stopTicking: () => void;
   /** The last connection's own end, as the environ has it: mostly all connections share it, and so its strings. */
   #local = { address: "", port: -1, scheme: "", serverName: "", serverPort: "" };
@@ -194,7 +195,7 @@ export class Server {
   /** Takes a connection; adapters call it through {@link listen}. */
   accept(connection: Connection, gateway?: GatewayName): ConnectionHandler {
     const limit = this.settings.worker_connections;
-    const protocol = gateway === undefined ? this.#http : gatewayProtocol(gateway, this.runtime, this.#limits, limit);
+    const protocol = gateway === undefined ? this.#http : this.#gatewayProtocols(gateway).open();
     const session = new Session(this, connection, protocol);
     this.#sessions.add(session);
     if (gateway !== undefined && !this.#gateways.has(connection.remote.address)) {
@@ -207,6 +208,15 @@ export class Server {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }
     return session;
+  }
+
+  #gatewayProtocols(name: GatewayName): GatewayProtocols {
+    let protocols = this.#gatewayProtocolsByName.get(name);
+    if (protocols === undefined) {
+      protocols = new GatewayProtocols(name, this.runtime, this.#limits, this.settings.worker_connections);
+      this.#gatewayProtocolsByName.set(name, protocols);
+    }
+    return protocols;
   }
 
   /**

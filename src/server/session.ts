@@ -635,18 +635,21 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     resume();
   }
 
-  /** Ends our side, then waits a little for the client to read and to end its own (RFC 9112 §9.6). */
+  /**
+   * Ends our side, then waits a little for the client to read and to end its own (RFC 9112 §9.6). A web server that has
+   * sent all of its one request is not waited for: that would be two system calls and a turn of the loop a request.
+   */
   #close(): void {
     if (this.#closing) return;
     this.flush();
     this.#closing = true;
-    this.#releaseParser();
+    const complete = this.#releaseParser();
     this.#clock = NONE;
     const linger = (): void => {
       this.#clock = LINGERING;
       this.#deadline = this.server.afterMilliseconds(LINGER);
     };
-    const wait = this.#tunnel === null ? this.#connection.end() : this.#tunnel.leave();
+    const wait = this.#tunnel === null ? this.#connection.end(complete) : this.#tunnel.leave();
     if (wait === undefined) {
       linger();
     } else {
@@ -656,11 +659,11 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     this.#readOn();
   }
 
-  #releaseParser(): void {
+  #releaseParser(): boolean {
     const parser = this.#parser;
-    if (parser === null) return;
+    if (parser === null) return false;
     this.#parser = null;
-    this.protocol.returnParser(parser);
+    return this.protocol.returnParser(parser);
   }
 
   /** Nothing more of `exchange` is sent; a next one may have its place. */
