@@ -23,7 +23,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findProgram } from "../deployment/support.ts";
@@ -53,14 +53,14 @@ function stepsOf(markdown: string): Step[] {
 }
 
 /** Who reads. */
-interface Reader {
+export interface Reader {
   readonly runtime: TestRuntime;
   /** A Node that does not load TypeScript by itself. */
   readonly old: boolean;
 }
 
 /** The machine's Node, the newest one, Deno and Bun. */
-const READERS: readonly Reader[] = RUNTIMES
+export const READERS: readonly Reader[] = RUNTIMES
   .filter(({ name }) => ["node", "node-26", "deno", "bun"].includes(name))
   .map((runtime) => ({
     runtime,
@@ -70,18 +70,30 @@ const READERS: readonly Reader[] = RUNTIMES
 /** What a reader does by hand and not with a command, where the text has these words. */
 export type Deeds = Readonly<Record<string, (reading: Reading) => void | Promise<void>>>;
 
+/** What is there before anybody reads. */
+export interface Surroundings {
+  /** The URL at which npm finds packages; null: there are none. */
+  readonly registry: string | null;
+  /** The folder of the clone; null: there is none. */
+  readonly clone: string | null;
+}
+
 /** What the documents install beside Tricorn. */
 const PACKAGES = ["hono", "@swc/wasm-typescript"];
 
-/** Defines a test of `document`, a path below the root, for each reader. It needs `programs` of the system. */
+/** Defines a test of `document`, a path from the root, for each reader. It needs `programs` of the system. */
 export function testWalkthrough(document: string, deeds: Deeds, programs: readonly string[]): void {
-  const folder = mkdtempSync(join(tmpdir(), "tricorn-registry-"));
+  const folder = mkdtempSync(join(tmpdir(), "tricorn-documents-"));
+  const clone = join(folder, "tricorn");
   let registry: Registry | null = null;
 
   beforeAll(async () => {
+    makeClone(clone);
     const sources = [...dependencies(ROOT), ...PACKAGES.map((name) => join(ROOT, "node_modules", name))];
-    registry = await startRegistry(pack(sources, folder));
-  });
+    const packages = join(folder, "packages");
+    mkdirSync(packages);
+    registry = await startRegistry(pack(sources, packages));
+  }, 300_000);
 
   afterAll(async () => {
     await registry?.close();
@@ -96,7 +108,7 @@ export function testWalkthrough(document: string, deeds: Deeds, programs: readon
     else {
       test(
         `leads to its end on ${name}`,
-        () => Reading.read(document, reader, deeds, registry!.url),
+        () => Reading.read(document, reader, deeds, { registry: registry!.url, clone }),
         // A reader has twenty minutes for it.
         300_000,
       );
@@ -162,13 +174,13 @@ export class Reading {
     this.#ports = ports;
   }
 
-  /** Reads `document`, a path below the root, as `reader`, and obeys it. */
-  static async read(document: string, reader: Reader, deeds: Deeds, registry: string): Promise<void> {
+  /** Reads `document`, a path from the root, as `reader`, and obeys it. */
+  static async read(document: string, reader: Reader, deeds: Deeds, { registry, clone }: Surroundings): Promise<void> {
     const home = realpathSync(mkdtempSync(join(tmpdir(), "tricorn-reader-")));
     try {
       // nginx's own user looks into it.
       chmodSync(home, 0o755);
-      makeClone(join(home, "tricorn"));
+      if (clone !== null) symlinkSync(clone, join(home, "tricorn"));
       const ports = new Map([["8000", await quietPort()], ["8080", await quietPort()]]);
       const env = makeEnvironment(reader, home, ports.get("8000")!, registry);
       const reading = new Reading(reader, home, env, ports);
@@ -185,7 +197,7 @@ export class Reading {
 
   async #go(document: string, deeds: Deeds): Promise<void> {
     const done = new Set<string>();
-    for (const step of stepsOf(readFileSync(join(ROOT, document), "utf8"))) {
+    for (const step of stepsOf(readFileSync(resolve(ROOT, document), "utf8"))) {
       try {
         if (step.language === "") await this.#hear(step.text.replaceAll(/\s+/g, " "), deeds, done);
         else await this.#obey(step);
@@ -195,19 +207,24 @@ export class Reading {
     }
     // Readers differ in their runtimes, and not in their files.
     if (this.reader.runtime.name === "node") await this.#compile();
-    expect([...done].sort(), "what a hand does, and where the text says so").toEqual(Object.keys(deeds).sort());
-    expect(this.#servers.filter(({ ended }) => ended === null).map(({ line }) => line), "servers that nobody ends")
-      .toEqual([]);
+    for (const words of Object.keys(deeds)) {
+      if (!done.has(words)) throw new Error(`${document}: nobody says "${words}"`);
+    }
+    const server = this.#servers.find(({ ended }) => ended === null);
+    if (server !== undefined) throw new Error(`${document}:${server.line}: nobody ends it with Ctrl-C`);
   }
 
   /** The TypeScript is right, as a user's compiler sees it. */
   async #compile(): Promise<void> {
+    const modules = [...this.#saved].filter((name) => name.endsWith(".ts"));
+    if (modules.length === 0) return;
     linkPackages(this.home, ["@types", "bun-types", "undici-types"]);
-    expect(await typeCheck(this.folder, [...this.#saved].filter((name) => name.endsWith(".ts")))).toBe("");
+    expect(await typeCheck(this.folder, modules)).toBe("");
   }
 
   /** What the text says between its blocks, in its order. */
   async #hear(text: string, deeds: Deeds, done: Set<string>): Promise<void> {
+    if (text.includes("```")) throw new Error("a block in it does not begin at the margin, and would not be obeyed");
     const said = ["Ctrl-C", ...Object.keys(deeds)].flatMap((words) =>
       text.split(words).slice(1).map((after) => ({ at: text.length - after.length, words }))
     );
@@ -341,7 +358,7 @@ function makeClone(folder: string): void {
 }
 
 /** What the reader's terminals have: his runtime in the PATH, nothing in any cache, and the registry. */
-function makeEnvironment({ runtime }: Reader, home: string, port: number, registry: string): NodeJS.ProcessEnv {
+function makeEnvironment({ runtime }: Reader, home: string, port: number, registry: string | null): NodeJS.ProcessEnv {
   const { kind, program } = runtime;
   const bin = join(home, "bin");
   mkdirSync(bin);
@@ -358,7 +375,8 @@ function makeEnvironment({ runtime }: Reader, home: string, port: number, regist
     PORT: String(port),
     TRICORN_CMD_ARGS: `--bind 127.0.0.1:${port}`,
     NO_COLOR: "1",
-    NPM_CONFIG_REGISTRY: registry,
+    // Nobody listens at the second one.
+    NPM_CONFIG_REGISTRY: registry ?? "http://127.0.0.1:9/",
     NPM_CONFIG_USERCONFIG: join(home, ".npmrc"),
     NPM_CONFIG_AUDIT: "false",
     NPM_CONFIG_FUND: "false",
