@@ -52,7 +52,7 @@ const FILES: Readonly<Record<string, string>> = {
   "app.ts": "export default { fetch: () => new Response('hello') };\n",
   "serve.ts": "export {};\n",
   "site.mjs": SITE,
-  "empty.mjs": "export const nothing = 1;\n",
+  "empty.mjs": "export const shop = 1;\n",
   "throws.mjs": 'throw new Error("no database");\n',
   "dies.mjs": "setTimeout(() => process.exit(7), 100);\nexport default () => null;\n",
   "changing.mjs": APPLICATION,
@@ -321,11 +321,19 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
     },
   },
   "413 Content Too Large": {
-    provoke: () =>
-      serving(
-        "app.mjs --limit-request-body 10",
-        (served) => answered(served, 413, `POST / HTTP/1.1\r\n${HOST}Content-Length: 11\r\n\r\n`),
-      ),
+    needs: "nginx",
+    async provoke() {
+      let text = "";
+      const log = await serving("app.mjs --limit-request-body 10", async (served) => {
+        await answered(served, 413, `POST / HTTP/1.1\r\n${HOST}Content-Length: 11\r\n\r\n`);
+        const locations = "location / { proxy_pass UPSTREAM; client_max_body_size 10; }";
+        text = await behindNginx(served, locations, async ({ port, stderr }) => {
+          expect((await ask({ host: "127.0.0.1", port, method: "POST" }, "0123456789a")).status).toBe(413);
+          await eventually(() => stderr().includes("too large body"), stderr);
+        });
+      });
+      return log + text;
+    },
     words: ["RequestDataTooBig"],
   },
   "414 and 431": {
