@@ -3,6 +3,7 @@
 import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import * as tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SettingName, SETTINGS } from "../../src/config/settings.ts";
 import { ROOT } from "../support/runtimes.ts";
@@ -32,6 +33,8 @@ beforeAll(async () => {
   project = await DocumentProject.make("security");
   project.write("app.ts", 'export default { fetch: () => new Response("hello\\n") };\n');
   writeFiles(project.folder, BLOCKS);
+  const words = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost";
+  await project.run(`openssl ${words}`);
 });
 afterAll(async () => {
   await endAll();
@@ -155,8 +158,48 @@ export default { fetch: () => Response.json(tried) };
   },
 };
 
+/** The version that is agreed on with a client that speaks this one only; null when there is none. */
+function handshake(port: number, version: tls.SecureVersion): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = tls.connect({
+      host: "127.0.0.1",
+      port,
+      minVersion: version,
+      maxVersion: version,
+      rejectUnauthorized: false,
+      // The client's own reluctance.
+      ciphers: "DEFAULT@SECLEVEL=0",
+    });
+    socket.on("secureConnect", () => {
+      resolve(socket.getProtocol());
+      socket.destroy();
+    });
+    socket.on("error", () => resolve(null));
+    socket.on("close", () => resolve(null));
+  });
+}
+
 describe("docs/security.md", () => {
   testBlocks(BLOCKS, TESTS);
+
+  describe("TLS 1.2 and 1.3 are spoken, 1.0 and 1.1 are not", () => {
+    for (const kind of KINDS) {
+      const why = missing(kind);
+      if (why !== null) test.skip(`on ${kind}: ${why}`, () => {});
+      else {
+        test(`on ${kind}`, async () => {
+          const flags = "--certfile cert.pem --keyfile key.pem";
+          await project.serving(`${TRICORN[kind]} serve hosts.ts --bind 127.0.0.1:8000 ${flags}`, async (served) => {
+            await served.get("/", { protocol: "https:", rejectUnauthorized: false });
+            const versions = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"] as const;
+            const spoken: (string | null)[] = [];
+            for (const version of versions) spoken.push(await handshake(served.port, version));
+            expect(spoken).toEqual([null, null, "TLSv1.2", "TLSv1.3"]);
+          });
+        });
+      }
+    }
+  });
 
   test("the TypeScript is right, as a user's compiler sees it", async () => {
     const files = BLOCKS.filter(({ language }) => language === "ts").map((one) => fileOf(one)[0]);
