@@ -31,7 +31,7 @@ export interface Entry {
 export interface Package {
   readonly entries: readonly Entry[];
   readonly command: Entry;
-  /** Files and folders beside the modules, relative to the root. */
+  /** Files and folders beside the modules, relative to the root: what the program's messages refer to is there. */
   readonly documents: readonly string[];
   /** What stands in package.json alike whoever built the package. */
   readonly fields: {
