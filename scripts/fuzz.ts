@@ -1,13 +1,26 @@
-// Throws mutated requests at the HTTP/1.1 parser: `node --import ./adapters/strip_types.js scripts/fuzz.ts [--seconds N]
-// [--seed S]`. Whatever the bytes: events or one RemoteProtocolError, in bounded memory, the same however they are split;
-// and what is accepted is what a second, slow reader made of regular expressions accepts. Prints the input and its seed
-// when that is not so, and exits 1.
+// Throws mutated requests at the readers of HTTP/1.1, uwsgi, FastCGI, SCGI and PROXY headers: `node --import
+// ./adapters/strip_types.js scripts/fuzz.ts [--seconds N] [--seed S] [--of http,uwsgi,...]`. Whatever the bytes: events or
+// one fault, in bounded memory, the same however they are split; and what is accepted is what a second, slow reader made of
+// regular expressions accepts. Prints the input and its seed when that is not so, and exits 1.
 
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import type { Limits } from "../src/http1/parser.ts";
 import { bytes, check, LIMITS, type Outcome, parse } from "../test/http1/feed.ts";
+import { GATEWAYS } from "./fuzz/gateways.ts";
+import {
+  again,
+  anotherByte,
+  cut,
+  less,
+  type Mutation,
+  pick,
+  type Random,
+  randomFrom,
+  splice,
+  type Subject,
+} from "./fuzz/random.ts";
 
 const TIGHT: Limits = { requestLine: 60, fields: 4, fieldSize: 40, head: 120, body: 20 };
 
@@ -63,35 +76,15 @@ const WORDS = [
   ...["Expect: 100-continue\r\n", "Trailer: X\r\n", " folded\r\n", "3\r\nabc\r\n", "0\r\n\r\n", "1;a=b\r\nx\r\n"],
 ];
 
-/** Numbers below `limit` that are the same for a seed everywhere (mulberry32). */
-type Random = (limit: number) => number;
-
-function randomFrom(seed: number): Random {
-  let state = seed | 0;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
-}
-
-const MUTATIONS: readonly ((text: string, random: Random) => string)[] = [
-  // Another byte.
-  (text, random) => splice(text, random(text.length + 1), 1, String.fromCharCode(random(256))),
+const MUTATIONS: readonly Mutation[] = [
+  anotherByte,
   // A word that means something, put in or put over.
   (text, random) => splice(text, random(text.length + 1), random(2) * random(8), pick(WORDS, random)),
   (text, random) => splice(text, seam(text, random), 0, pick(WORDS, random)),
   (text, random) => splice(text, seam(text, random), 0, pick([" ", "\t", "\r", "\n"], random)),
-  // Less.
-  (text, random) => splice(text, random(text.length + 1), 1 + random(4), ""),
+  less,
   (text, random) => splice(text, seam(text, random), 1 + random(2), ""),
-  // The same again, now and then very often.
-  (text, random) => {
-    const at = random(text.length + 1);
-    const times = random(20) === 0 ? random(5000) : 1 + random(3);
-    return splice(text, at, 0, text.slice(at, at + 1 + random(12)).repeat(times).slice(0, 12_000));
-  },
+  again,
   // Another case.
   (text, random) => {
     const at = random(text.length + 1);
@@ -119,14 +112,6 @@ const MUTATIONS: readonly ((text: string, random: Random) => string)[] = [
 function seam(text: string, random: Random): number {
   const seams = [...text.matchAll(/[\r\n :;,=/"]/g)].map((match) => match.index);
   return seams.length === 0 ? 0 : pick(seams, random) + random(2);
-}
-
-function splice(text: string, at: number, remove: number, insert: string): string {
-  return text.slice(0, at) + insert + text.slice(at + remove);
-}
-
-function pick<T>(from: readonly T[], random: Random): T {
-  return from[random(from.length)]!;
 }
 
 // The second reader. It knows no pieces and no speed, only whole texts.
@@ -224,14 +209,6 @@ function countMessages(text: string): number {
 
 // The invariants.
 
-function* cut(data: Uint8Array, random: Random): Generator<Uint8Array> {
-  for (let at = 0; at < data.length;) {
-    const size = 1 + random(random(4) === 0 ? 200 : 20);
-    yield data.subarray(at, at + size);
-    at += size;
-  }
-}
-
 /** @throws {Error} that says which invariant `text` breaks. */
 export function examine(text: string, random: Random): Outcome {
   const data = bytes(text);
@@ -249,6 +226,15 @@ export function examine(text: string, random: Random): Outcome {
   return outcome;
 }
 
+const http: Subject = {
+  name: "http",
+  corpus: CORPUS,
+  mutations: MUTATIONS,
+  examine: (text, random) => examine(text, random).refused !== null,
+};
+
+export const SUBJECTS: readonly Subject[] = [http, ...GATEWAYS];
+
 export interface FuzzResult {
   readonly runs: number;
   /** How many inputs were refused: neither none nor all of them, or the fuzzer tests one half only. */
@@ -257,15 +243,17 @@ export interface FuzzResult {
 }
 
 /** Runs `seed`, `seed + 1`, ... while `more(runs)`. */
-export function fuzz(seed: number, more: (runs: number) => boolean): FuzzResult {
+export function fuzz(subject: Subject, seed: number, more: (runs: number) => boolean): FuzzResult {
   let runs = 0;
   let refused = 0;
   for (; more(runs); runs++) {
     const random = randomFrom(seed + runs);
-    let input = pick(CORPUS, random);
-    for (let i = random(3) * random(3); i >= 0; i--) input = pick(MUTATIONS, random)(input, random).slice(0, 20_000);
+    let input = pick(subject.corpus, random);
+    for (let i = random(3) * random(3); i >= 0; i--) {
+      input = pick(subject.mutations, random)(input, random).slice(0, 20_000);
+    }
     try {
-      if (examine(input, random).refused !== null) refused++;
+      if (subject.examine(input, random)) refused++;
     } catch (error) {
       return { runs, refused, failure: { seed: seed + runs, input, error } };
     }
@@ -274,12 +262,16 @@ export function fuzz(seed: number, more: (runs: number) => boolean): FuzzResult 
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values } = parseArgs({ options: { seconds: { type: "string" }, seed: { type: "string" } } });
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ options: { seconds: text, seed: text, of: text } });
   const seed = Number(values.seed ?? Date.now() % 1_000_000_000);
-  const end = performance.now() + Number(values.seconds ?? 10) * 1000;
-  const { runs, refused, failure } = fuzz(seed, () => performance.now() < end);
-  console.log(`${runs} inputs from seed ${seed}, ${refused} of them refused`);
-  if (failure !== null) {
+  const wanted = values.of?.split(",");
+  const subjects = SUBJECTS.filter(({ name }) => wanted === undefined || wanted.includes(name));
+  for (const subject of subjects) {
+    const end = performance.now() + Number(values.seconds ?? 10) * 1000 / subjects.length;
+    const { runs, refused, failure } = fuzz(subject, seed, () => performance.now() < end);
+    console.log(`${subject.name}: ${runs} inputs from seed ${seed}, ${refused} of them refused`);
+    if (failure === null) continue;
     console.log(`seed ${failure.seed}: ${JSON.stringify(failure.input)}\n${(failure.error as Error).stack}`);
     process.exitCode = 1;
   }

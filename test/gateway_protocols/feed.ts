@@ -47,12 +47,16 @@ export interface Outcome {
   idle: boolean;
 }
 
-/** What a reader makes of `pieces`. With `reuse`, each piece is overwritten as soon as keep() allows it. */
+/**
+ * What a reader makes of `pieces`. With `reuse`, each piece is overwritten as soon as keep() allows it. With `answers`, a
+ * FastCGI request is answered when it is complete or aborted.
+ */
 export function read(
   name: Name,
   pieces: Iterable<Uint8Array>,
   limits: VariableLimits = LIMITS,
   reuse = false,
+  answers = false,
 ): Outcome {
   const reader = newReader(name, limits);
   const outcome: Outcome = { requests: [], reply: "", fault: null, idle: false };
@@ -70,6 +74,7 @@ export function read(
       } else if (event === END || event === ABORTED) {
         if (current.state !== "open") throw new Error("a request ends once");
         current.state = event === END ? "complete" : "aborted";
+        if (answers && reader instanceof FastCgiReader) reader.endRequest();
       } else if (event === FAULT) {
         const { status, message: reason } = reader.fault!;
         reader.push(bytes("more"));

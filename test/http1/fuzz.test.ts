@@ -1,7 +1,7 @@
 // A short run of scripts/fuzz.ts from a fixed seed, and proof that its second reader reads.
 
 import { describe, expect, test } from "vitest";
-import { fuzz, lengthOfMessage } from "../../scripts/fuzz.ts";
+import { fuzz, lengthOfMessage, SUBJECTS } from "../../scripts/fuzz.ts";
 import { chunked, get, post, request } from "./harness.ts";
 
 describe("lengthOfMessage, the fuzzer's second reader", () => {
@@ -26,9 +26,13 @@ describe("lengthOfMessage, the fuzzer's second reader", () => {
   ])("not %j", (text) => expect(lengthOfMessage(text)).toBe(0));
 });
 
-test("any bytes are events or one error, in bounded memory, and the same however they are split", () => {
-  const { refused, runs, failure } = fuzz(1, (done) => done < 3000);
-  expect(failure).toBe(null);
-  expect(refused).toBeGreaterThan(runs / 2);
-  expect(refused).toBeLessThan(runs * 0.98);
-}, 60_000);
+test.each(SUBJECTS)(
+  "$name: any bytes are events or one fault, in bounded memory, and the same however they are split",
+  (subject) => {
+    const { refused, runs, failure } = fuzz(subject, 1, (done) => done < (subject.name === "http" ? 3000 : 400));
+    expect(failure).toBe(null);
+    expect(refused).toBeGreaterThan(runs * 0.2);
+    expect(refused).toBeLessThan(runs * 0.98);
+  },
+  60_000,
+);
