@@ -5,13 +5,17 @@ import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from "node:c
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { patiently } from "../support/wait.ts";
+import { findProgram } from "./support.ts";
+
+const IP = findProgram("ip");
 
 /** Why there can be no {@link Network} here, or null. */
 export function networkMissing(): string | null {
   if (process.platform !== "linux") return "only Linux has network namespaces";
-  const { error, status, stderr } = spawnSync("unshare", ["--net", "ip", "link"], { encoding: "utf8" });
-  if (error !== undefined) return `apt-get install util-linux iproute2: ${error.message}`;
-  return status === 0 ? null : `it needs the right to make network namespaces, and iproute2: ${stderr.trim()}`;
+  if (IP === null) return "apt-get install iproute2";
+  const { error, status, stderr } = spawnSync("unshare", ["--net", IP, "link"], { encoding: "utf8" });
+  if (error !== undefined) return `apt-get install util-linux: ${error.message}`;
+  return status === 0 ? null : `it needs the right to make network namespaces: ${stderr.trim()}`;
 }
 
 /** A machine: a network namespace with one address. */
@@ -70,7 +74,7 @@ export class Network {
   }
 
   #ip(index: number, words: string): void {
-    const [program, ...rest] = [...this.machines[index]!.enter, "ip", ...words.split(" ")];
+    const [program, ...rest] = [...this.machines[index]!.enter, IP!, ...words.split(" ")];
     execFileSync(program!, rest, { stdio: "inherit" });
   }
 
