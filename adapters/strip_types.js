@@ -1,7 +1,6 @@
 // Lets a Node without type stripping (20, and 22 before 22.18) run TypeScript: `node --import ./adapters/strip_types.js app.ts`.
 // Plain JavaScript, because it is what makes TypeScript loadable. It only erases types, with the same library that Node
 // itself ships (swc), so what runs here is what runs on a newer Node. On those it does nothing.
-// @ts-self-types="./strip_types.d.ts"
 import { readFile } from "node:fs/promises";
 import * as nodeModule from "node:module";
 import process from "node:process";

@@ -13,6 +13,8 @@ import { type Package, readPackage, ROOT } from "./package.ts";
 const PLAIN = [
   "adapters/strip_types.js",
   "adapters/strip_types.d.ts",
+  "adapters/typescript.js",
+  "adapters/typescript.d.ts",
   "adapters/watchdog_thread.js",
   "adapters/watchdog_thread.d.ts",
 ] as const;

@@ -12,8 +12,8 @@ export const ROOT: string = fileURLToPath(new URL("..", import.meta.url));
 /** The entry of deno.json's `exports` that is a command and not for import; npm has `bin` for it. */
 const COMMAND = "./cli";
 
-/** The entry that is imported for what it does; with the command the only one, which is what bundlers want to know. */
-const EFFECT = "./typescript";
+/** What does something when it is imported: with the command all that there is, which bundlers want to know. */
+const EFFECTS: readonly string[] = ["./adapters/typescript.js", "./adapters/strip_types.js"];
 
 /** What else JSR gets; npm has modules and a description of its own. */
 const SOURCES: readonly string[] = ["adapters", "src", "deno.json"];
@@ -89,8 +89,7 @@ export function readPackage(): Package {
       type: "module",
       engines: npm.engines,
       // The folder differs with the builder, the end of the path does not.
-      sideEffects: all.filter((entry) => entry === command || entry.name === EFFECT)
-        .map(({ source }) => `**/${source.slice(2).replace(/\.ts$/, ".js")}`),
+      sideEffects: [command.source, ...EFFECTS].map((source) => `**/${source.slice(2).replace(/\.ts$/, ".js")}`),
       dependencies: ranges(npm.dependencies),
       peerDependencies: { [STRIPPER]: `^${npm.devDependencies[STRIPPER]}` },
       peerDependenciesMeta: { [STRIPPER]: { optional: true } },

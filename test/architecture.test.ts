@@ -113,6 +113,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "adapters/open_browser.ts": ["src/config/shell_words.ts", "node:"],
   "adapters/cores.ts": ["node:"],
   "adapters/strip_types": ["node:", "@swc/wasm-typescript"],
+  "adapters/typescript": ["adapters/strip_types.js"],
   // The only files that know both sides.
   "adapters/mod.ts": ["src/", "adapters/", "node:"],
   "adapters/bin.ts": ["src/cli/main.ts", "adapters/context.ts"],

@@ -8,7 +8,7 @@ export const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   "tricorn/node": ["toNodeListener"],
   "tricorn/handler": ["Handler", "HttpRequest", "HttpResponse", "checks", "include", "mount", "path", "reverse"],
   "tricorn/handler/testing": ["Client", "RequestFactory"],
-  "tricorn/typescript": ["stripTypesProblem"],
+  "tricorn/typescript": [],
 };
 
 /** Every entry with its types, used as it is meant to be used, and once as it is not. */
@@ -22,7 +22,7 @@ import { defineUrls, Handler, JsonResponse, path, registerConverter, reverse, ty
 import { Client } from "tricorn/handler/testing";
 import { toNodeListener } from "tricorn/node";
 import { call, makeEnviron, validator } from "tricorn/testing";
-import { stripTypesProblem } from "tricorn/typescript";
+import "tricorn/typescript";
 
 export const application: Application = async (environ: Environ, startResponse: StartResponse) => {
   try {
@@ -36,7 +36,6 @@ export const application: Application = async (environ: Environ, startResponse: 
 const options: Options = { bind: ["127.0.0.1:0", "unix:/tmp/socket"], keepalive: 5 };
 export const running: Promise<RunningServer> = serve(application, options);
 const hono: FetchApplication = { fetch: (request: Request) => new Response(request.url) };
-export const problem: string | null = stripTypesProblem;
 export const other: Promise<RunningServer> = serve(hono);
 export const handler: (request: Request) => Promise<Response> = toFetchHandler(fromFetch(hono));
 createServer(toNodeListener(application)).listen(0);

@@ -65,6 +65,7 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries({ JAVASCRIPT, TYPESCRIPT, SERVE, IMPORTS })) {
     writeFileSync(join(alone, `${name.toLowerCase()}.${name === "TYPESCRIPT" ? "ts" : "js"}`), text);
   }
+  writeFileSync(join(alone, "serve.ts"), `const erased: number = 1;\n${SERVE}`);
   cpSync(alone, stripping, { recursive: true, verbatimSymlinks: true });
   mkdirSync(join(stripping, "node_modules/@swc"));
   const library = "node_modules/@swc/wasm-typescript";
@@ -152,7 +153,9 @@ const REMEDY =
 
 onEachRuntime("the package", (runtime) => {
   test("every entry can be imported", async () => {
-    const { code, stdout, stderr } = await machine.run(alone, ...script(runtime, "imports.js"));
+    // "tricorn/typescript" is no use without the library.
+    const folder = loadsTypeScript(runtime) ? alone : stripping;
+    const { code, stdout, stderr } = await machine.run(folder, ...script(runtime, "imports.js"));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const [entry, names] of Object.entries(JSON.parse(stdout))) {
       expect(names, entry).toEqual(expect.arrayContaining([...ENTRIES[entry]!]));
@@ -180,6 +183,12 @@ onEachRuntime("the package", (runtime) => {
     let folder = alone;
     if (!loadsTypeScript(runtime)) {
       expect(await tryServer(alone, single)).toMatchObject({ code: 3, stderr: expect.stringMatching(REMEDY) });
+      const program = [runtime.program, "--import", "tricorn/typescript", "serve.ts"] as const;
+      expect(await tryServer(alone, program)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^Error: Node 20.* install @swc/m),
+      });
+      expect(await tryServer(stripping, program)).toMatchObject({ code: 0, body: "serve() at /path" });
       folder = stripping;
     }
     expect(await tryServer(folder, single)).toMatchObject({ code: 0, body: "TypeScript at /path" });
