@@ -50,6 +50,8 @@ const FAILED = 8;
 
 /** Longer than every registered method (RFC 9110 §16.1). */
 const MAX_METHOD = 64;
+/** The longest name of a field that is told to the operator. */
+const MAX_NAME_TOLD = 40;
 /** A chunk's size and extensions, without CRLF. */
 const MAX_CHUNK_LINE = 4096;
 /** What the chunk lines of a message may cost more than {@link CHUNK_ALLOWANCE} each and twice the data they frame. */
@@ -285,7 +287,7 @@ export class RequestParser {
     for (const field of fields) {
       const count = this.fields.length;
       const size = field[0].length + field[1].length + 2;
-      if (size > limits.fieldSize || this.#headSize + size + 2 > limits.head) this.#tooLong(size);
+      if (size > limits.fieldSize || this.#headSize + size + 2 > limits.head) this.#tooLong(size, field[0]);
       this.#headSize += size + 2;
       if (count >= limits.fields) this.#refuse(431, "more fields than limit_request_fields");
       if (!consistsOf(field[1], FIELD_VALUE)) {
@@ -483,7 +485,7 @@ export class RequestParser {
       }
       if (byte !== CR) this.#badValue(start, i);
       const size = i - start;
-      if (size > limits.fieldSize || this.#headSize + size + 2 > limits.head) this.#tooLong(size);
+      if (size > limits.fieldSize || this.#headSize + size + 2 > limits.head) this.#tooLong(size, this.#nameAt(start));
       if (i + 1 === end) return false;
       if (bytes[i + 1] !== LF) this.#refuse(400, "bare CR in a field value (RFC 9112 §2.2)");
       let valueEnd = i;
@@ -509,17 +511,29 @@ export class RequestParser {
   /** Looks at what is there of an unfinished field line, so that an endless one ends. */
   #partialField(start: number, end: number = this.#end): false {
     const size = end - start;
-    if (size > this.#limits.fieldSize || this.#headSize + size > this.#limits.head) this.#tooLong(size);
+    if (size > this.#limits.fieldSize || this.#headSize + size > this.#limits.head) {
+      this.#tooLong(size, this.#nameAt(start));
+    }
     return false;
   }
 
-  /** Names the limit that is passed first. */
-  #tooLong(size: number): never {
+  /** The name of the field line at `start`, too long as it is; "" when it is no name that anybody knows. */
+  #nameAt(start: number): string {
+    // Not further than where the line is too long: byte by byte no more of it would have been seen.
+    const end = start + Math.min(MAX_NAME_TOLD, this.#limits.fieldSize);
+    let i = start;
+    while (i < end && TOKEN[this.#bytes[i]!] === 1) i++;
+    return this.#bytes[i] === COLON ? this.#slice(start, i) : "";
+  }
+
+  /** Names the limit that is passed first, and the field: most often it is a cookie that has grown. */
+  #tooLong(size: number, name: string): never {
     const { fieldSize, head } = this.#limits;
+    const told = name !== "" && name.length <= MAX_NAME_TOLD && consistsOf(name, TOKEN);
     this.#refuse(
       431,
       size > fieldSize && this.#headSize + fieldSize <= head
-        ? "a field is longer than limit_request_field_size"
+        ? `${told ? `the field ${name}` : "a field"} is longer than limit_request_field_size`
         : "the head is longer than limit_request_head",
     );
   }
