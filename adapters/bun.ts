@@ -143,9 +143,10 @@ class BunConnection implements Connection {
     this.finish();
   }
 
-  destroy(): void {
-    // Not terminate(): its RST may take away what the client has not read yet, and no other runtime sends one.
-    this.#socket.close();
+  destroy(reset = false): void {
+    // terminate() sends a RST.
+    if (reset) this.#socket.terminate();
+    else this.#socket.close();
   }
 
   /** The kernel has room again. */

@@ -145,6 +145,7 @@ class DenoConnection implements Connection {
     else this.#conn.closeWrite().catch(() => this.destroy());
   }
 
+  /** There is no way to send a RST. */
   destroy(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -86,8 +86,12 @@ class NodeConnection implements Connection {
     if (waiting) return this.#wait();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
+  destroy(reset = false): void {
+    const socket = this.#socket;
+    // Only TCP has a RST; with TLS its own end, close_notify, is missing.
+    const possible = socket.remoteAddress !== undefined && !(socket instanceof tls.TLSSocket);
+    if (reset && possible) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   #wait(): Promise<void> {

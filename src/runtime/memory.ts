@@ -13,6 +13,8 @@ export class MemoryClient {
   ended = false;
   /** The connection is gone. */
   closed = false;
+  /** The server has reset it. */
+  wasReset = false;
   /** While true nothing is taken: the server's writes wait. */
   stalled = false;
   #handler!: ConnectionHandler;
@@ -37,7 +39,10 @@ export class MemoryClient {
         this.ended = true;
         if (this.#clientEnded || both) this.#close();
       },
-      destroy: () => this.#close(),
+      destroy: (reset = false) => {
+        if (!this.closed) this.wasReset = reset;
+        this.#close();
+      },
     });
   }
 

@@ -44,8 +44,13 @@ export interface Connection {
    *   sends all the same may cost it the end of what it was sent
    */
   end(both?: boolean): void | Promise<void>;
-  /** Closes both directions at once; what is waiting may be lost. `closed()` follows. May be called again. */
-  destroy(): void;
+  /**
+   * Closes both directions at once; what is waiting may be lost. `closed()` follows. May be called again.
+   *
+   * @param reset with a RST, where runtime and socket have one: the peer would take a FIN for the end of what it was sent.
+   *   What it has not read yet may be lost, too
+   */
+  destroy(reset?: boolean): void;
 }
 
 /** What the server makes of a connection; the adapter calls it. */

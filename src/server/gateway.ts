@@ -508,7 +508,10 @@ export class Exchange implements response.ResponseHead {
     } else {
       this.#framing = session.protocol.unknownLength(this.#http11);
       if (this.#framing === response.CHUNKED) head += "Transfer-Encoding: chunked\r\n";
-      else if (this.#framing === response.UNTIL_CLOSE) this.keepAlive = false;
+      else if (this.#framing === response.UNTIL_CLOSE) {
+        this.keepAlive = false;
+        session.endsByClose = true;
+      }
     }
     return session.protocol.endHead(head, this.keepAlive, this.#http11);
   }

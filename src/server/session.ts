@@ -53,6 +53,8 @@ export interface Peer {
 export class Session implements ConnectionHandler, InputSource, Speaker {
   readonly server: Server;
   readonly protocol: Protocol;
+  /** The response in flight, or the last one, has no other end than the connection's. */
+  endsByClose = false;
   readonly #connection: Connection;
   #peer: Peer | null = null;
   /** Null while the connection is idle: a parser is only lent to a connection that needs one. */
@@ -230,7 +232,7 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     this.#over(exchange, broken || exchange.gone);
     if (broken) {
       this.flush();
-      this.#connection.destroy();
+      this.destroy();
       return;
     }
     this.interject(this.protocol.end());
@@ -371,16 +373,19 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     if (this.idle) this.#close();
   }
 
-  /** Closes at once. */
+  /**
+   * Closes at once. Who would take the end of the connection for that of a response that is not complete is reset instead,
+   * where that is possible; nginx, for one, then breaks off what it sends its own client.
+   */
   destroy(): void {
-    this.#connection.destroy();
+    this.#connection.destroy(this.endsByClose && (this.#exchange !== null || this.#congested !== null));
   }
 
   /** Called a few times a second: ends what has run out of time. */
   check(now: number): void {
     if (this.#congested !== null && now >= this.#congestedUntil && this.server.settings.write_timeout > 0) {
       this.server.notice("debug", `${this.peer.address}: the client reads nothing: closed after write_timeout`);
-      this.#connection.destroy();
+      this.destroy();
       return;
     }
     const exchange = this.#exchange;

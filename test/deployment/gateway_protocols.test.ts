@@ -32,7 +32,7 @@ onEachKind("web servers", (runtime) => {
   afterAll(() => fronts?.stop());
 
   describe.each([...NGINX, ...APACHE].filter(({ server }) => programs.has(server)))("$host", (front) => {
-    const { server, way, host } = front;
+    const { server, way, host, transport } = front;
 
     async function say(line: string, more = "Connection: close\r\n", body = ""): Promise<Client> {
       const client = await fronts.connect(front);
@@ -82,9 +82,11 @@ onEachKind("web servers", (runtime) => {
       });
     }
 
-    // By Apache's SCGI and CGI only the connection's end tells; in uwsgi and nginx's SCGI a Content-Length does, too.
-    const end = way === "http" || way === "fastcgi";
-    const length = end || way === "uwsgi" || server === "nginx";
+    // By Apache's SCGI and CGI only the connection's end tells; in uwsgi and nginx's SCGI a Content-Length does, too. Where
+    // there is none, a RST does, which unix sockets and Deno have not.
+    const told = way === "http" || way === "fastcgi";
+    const end = told || (transport === "tcp" && runtime.kind !== "deno");
+    const length = told || way === "uwsgi" || server === "nginx";
 
     test.each([["/broken/length", !length], ["/broken/stream", !end]])(
       "a response that breaks off, %s: taken for a whole one: %s",
@@ -92,7 +94,9 @@ onEachKind("web servers", (runtime) => {
         const client = await say(`GET ${path}`);
         const whole = (): boolean => client.received.includes("\r\n0\r\n\r\n");
         await eventually(() => client.ending !== null || whole(), () => client.received);
-        expect([client.received.includes("begun"), whole()]).toEqual([true, isWhole]);
+        expect(whole()).toBe(isWhole);
+        // A RST may overtake what nginx has read.
+        if (told || isWhole) expect(client.received).toContain("begun");
         client.destroy();
       },
     );

@@ -83,8 +83,8 @@ export function read(
         return { ...outcome, fault: { status, reason } };
       }
     }
-    // A header, or the variables and what else came with them.
-    if (reader.buffered > limits.size + 64) throw new Error("what waits in the reader is bounded");
+    // A header, the names of a question (FastCGI), or the variables and what else came with them.
+    if (reader.buffered > Math.max(limits.size, 1024) + 64) throw new Error("what waits in the reader is bounded");
     if (reuse) {
       reader.keep();
       piece.fill(0x2a);

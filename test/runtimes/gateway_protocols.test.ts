@@ -56,6 +56,24 @@ onEachKind("gateway protocols", (runtime) => {
       expect(await response(name, client)).toContain('"bodyLength":1000000,');
     });
 
+    test("a large response reaches a web server that reads it late, to its end", async () => {
+      const client = await server().connect();
+      client.pause().send(send(variables({ REQUEST_URI: "/large" })));
+      await eventually(() => client.socket.bytesWritten > 0, () => "nothing sent");
+      client.resume();
+      expect((await response(name, client)).match(/x+$/)?.[0].length).toBe(80 * 65_536);
+      expect(client.ending).toBe("fin");
+    });
+
+    test("a response that breaks off is no whole one: the connection is reset, where no end would be missed", async () => {
+      const client = await server().connect();
+      client.send(send(variables({ REQUEST_URI: "/broken/stream" })));
+      await eventually(() => client.ending !== null, () => client.received);
+      // Deno cannot.
+      expect(client.ending).toBe(name === "fastcgi" || runtime.kind === "deno" ? "fin" : "reset");
+      if (name === "fastcgi") expect(answer(client.received).complete).toBe(false);
+    });
+
     test("HTTP, a packet that breaks off, and one that does not come: each is refused, in one line", async () => {
       const before = refusals(server()).length;
       const http = await server().connect();
@@ -99,6 +117,17 @@ onEachKind("gateway protocols", (runtime) => {
         direct.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         expect((await direct.response()).status).toBe(200);
       });
+    });
+  });
+
+  test("HTTP/1.0, too: a response that breaks off is reset, and one that ends is not", async () => {
+    await withServer(runtime, { app: APP }, async (server) => {
+      for (const [path, ending] of [["/broken/stream", "reset"], ["/large", "fin"]] as const) {
+        const client = await server.connect();
+        client.send(`GET ${path} HTTP/1.0\r\n\r\n`);
+        await eventually(() => client.ending !== null, () => client.received.slice(0, 1000));
+        expect(client.ending).toBe(runtime.kind === "deno" ? "fin" : ending);
+      }
     });
   });
 
