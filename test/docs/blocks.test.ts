@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { help } from "../../src/cli/help.ts";
 import type { Context } from "../../src/cli/run.ts";
+import { ABSENT } from "../../src/config/gunicorn.ts";
+import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { ROOT } from "../support/runtimes.ts";
 import { brokenLinks } from "./support.ts";
 
@@ -84,6 +86,15 @@ function blocksIn(markdown: string): { readonly language: string; readonly lines
   }));
 }
 
+/** What looks like a setting and is none: Gunicorn's that are absent here, nginx's, and others. */
+const NO_SETTINGS: ReadonlySet<string> = new Set([
+  ...ABSENT.flatMap(({ names }) => names),
+  ...["default_server", "fail_timeout", "keepalive_timeout", "large_client_header_buffers", "limit_conn", "limit_req"],
+  ...["max_fails", "server_name", "check_migrations", "node_modules"],
+]);
+/** nginx's directives and files, and Apache's modules. */
+const WEB_SERVERS = /^(?:(?:client|fastcgi|mod|proxy|scgi|ssl|uwsgi)_\w+)$/;
+
 describe.each(DOCUMENTS)("%s", (document) => {
   const blocks = blocksIn(read(document));
   const fences = read(document).match(/^ *```/gm)?.length ?? 0;
@@ -121,6 +132,16 @@ describe.each(DOCUMENTS)("%s", (document) => {
     for (const name of [...code, ...typed]) expect(COMMANDS).toContain(name);
   });
 });
+
+test.each(DOCUMENTS.filter((name) => name.startsWith("docs/") || name.startsWith("README")))(
+  "%s: what it calls a setting is one",
+  (document) => {
+    const text = read(document).replaceAll(/^ *```.*?^ *```$/gms, "");
+    const words = [...text.matchAll(/`([a-z]+(?:_[a-z]+)+)`/g)].map(([, word]) => word!);
+    const known = new Set<string>([...SETTING_NAMES, ...NO_SETTINGS]);
+    expect(words.filter((word) => !known.has(word) && !WEB_SERVERS.test(word))).toEqual([]);
+  },
+);
 
 test("docs/README.md has each document, once", () => {
   const links = [...read("docs/README.md").matchAll(/\]\(([\w.-]+\.md|\.\.\/SPEC\.md)\)/g)].map(([, link]) => link!);
