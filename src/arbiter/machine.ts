@@ -12,6 +12,8 @@ export const BACKOFF_FIRST = 250;
 export const BACKOFF_LONGEST = 30_000;
 /** How long a worker that was told to quit may take, in milliseconds. */
 export const QUIT_WITHIN = 2000;
+/** A terminal's Ctrl-C goes to all processes: so long after a worker's signal the master's may come, in milliseconds. */
+export const SIGNAL_WITHIN = 250;
 /** How long the watchdog's report about a stuck worker is waited for, in milliseconds. */
 export const REPORT_WITHIN = 2000;
 /** Ticks come a few times a second. When nothing came for so many milliseconds, it was the master that stood still. */
@@ -131,7 +133,7 @@ export interface State {
   readonly reload: Reload | null;
   /** What was asked for meanwhile; it begins when `reload` has ended, well or not. */
   readonly pending: { readonly settings: PoolSettings; readonly tickets: readonly ReloadTicket[] } | null;
-  /** Deaths soon after the start, in a row; and when the next worker may be started. */
+  /** Deaths soon after the start, in a row; and when the next worker may be started, after one or a worker's signal. */
   readonly failures: number;
   readonly notBefore: number;
   /** Workers with a smaller id were started before the last failure that was counted. They tell nothing new. */
@@ -405,6 +407,8 @@ class Turn {
     const left = this.#move(worker, "leave", { reason: "signal", deadline: this.#drainDeadline(0) });
     if (left === null) return;
     this.#log("info", `${title(left)} drains: it got a signal`);
+    // Else it would be started for nothing.
+    this.#state.notBefore = Math.max(this.#state.notBefore, this.#at + SIGNAL_WITHIN);
     if (this.#state.reload?.canary === worker.id) this.#endReload("the new worker was told to end by a signal");
   }
 

@@ -8,6 +8,7 @@ import {
   type Event,
   initialState,
   type PoolSettings,
+  SIGNAL_WITHIN,
   type State,
   step,
   TRANSITIONS,
@@ -470,10 +471,21 @@ describe("retirement", () => {
     expect(pool.send({ type: "heartbeat", id: 1, stats: stats({ rss: 160 * 2 ** 20 }) })).toEqual([]);
   });
 
-  test("one that drains on its own account is replaced at once, and is no failure", () => {
-    expect(pool.send({ type: "draining", id: 1 })).toEqual(["spawn 3"]);
+  test("one that drains on its own account is replaced, and is no failure", () => {
+    expect(pool.send({ type: "draining", id: 1 })).toEqual([]);
     expect(pool.exit(1, 0)).toEqual([]);
+    pool.now += SIGNAL_WITHIN - 1;
+    expect(pool.send({ type: "tick" })).toEqual([]);
+    pool.now++;
+    expect(pool.send({ type: "tick" })).toEqual(["spawn 3"]);
     expect(pool.state).toMatchObject({ failures: 0, restarts: 0 });
+  });
+
+  test("Ctrl-C that reaches the workers before the master starts nobody", () => {
+    pool.send({ type: "draining", id: 1 }, { type: "draining", id: 2 });
+    pool.now += SIGNAL_WITHIN - 1;
+    expect(pool.send({ type: "tick" }, { type: "stop", graceful: true, delay: false })).toEqual([]);
+    expect([...pool.exit(1), ...pool.exit(2)]).toEqual(["exit 0"]);
   });
 
   test("one that drains for too long is killed", () => {
