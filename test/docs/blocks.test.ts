@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { help } from "../../src/cli/help.ts";
 import type { Context } from "../../src/cli/run.ts";
 import { ABSENT } from "../../src/config/gunicorn.ts";
-import { SETTING_NAMES } from "../../src/config/settings.ts";
+import { SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
 import { ROOT } from "../support/runtimes.ts";
 import { brokenLinks } from "./support.ts";
 
@@ -72,11 +72,22 @@ const NOT_EXECUTED: readonly (readonly [document: string, command: string, reaso
   ["docs/zero-loss.md", "npm run zero-loss", "takes half an hour; test/runtimes/zero_loss.test.ts runs it in short"],
 ];
 
-/** The commands that `tricorn help` lists. */
-const COMMANDS: string[] = [];
-await help([], {
-  host: { stdout: (text: string) => COMMANDS.push(...[...text.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name!)) },
-} as unknown as Context);
+/** What `tricorn help` shows, of a command or of all. */
+async function helpOf(...words: readonly string[]): Promise<string> {
+  let shown = "";
+  await help(words, { host: { stdout: (text: string) => shown += text } } as unknown as Context);
+  return shown;
+}
+
+/** The commands that there are, and their flags. */
+const COMMANDS = [...(await helpOf()).matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name!);
+const HELP = (await Promise.all(COMMANDS.map((name) => helpOf(name)))).join("\n");
+const FLAGS: ReadonlySet<string> = new Set([
+  ...HELP.match(/--[a-z][\w-]*/g)!,
+  ...Object.values(SETTINGS).flatMap(({ flags }) => flags),
+]);
+/** Of Deno, Bun, Docker, and of this repository's scripts. */
+const FLAGS_OF_OTHERS = /^--(?:allow-\w+|no-prompt|bun|stop-timeout|ulimit|baseline|smoke|seed)$/;
 
 /** What stands in the blocks of a document; an indented one counts, too. */
 function blocksIn(markdown: string): { readonly language: string; readonly lines: readonly string[] }[] {
@@ -142,6 +153,13 @@ test.each(DOCUMENTS.filter((name) => name.startsWith("docs/") || name.startsWith
     expect(words.filter((word) => !known.has(word) && !WEB_SERVERS.test(word))).toEqual([]);
   },
 );
+
+test.each(DOCUMENTS)("%s: what it calls a flag of Tricorn is one", (document) => {
+  const text = read(document).replaceAll(/^ *```.*?^ *```$/gms, "");
+  const code = [...text.matchAll(/`((?:tricorn |--)[^`\n]*)`/g)].map(([, words]) => words!);
+  const flags = code.flatMap((words) => words.match(/(?<![\w-])--[a-z][\w-]*/g) ?? []);
+  expect(flags.filter((flag) => !FLAGS.has(flag) && !FLAGS_OF_OTHERS.test(flag))).toEqual([]);
+});
 
 test("docs/README.md has each document, once", () => {
   const links = [...read("docs/README.md").matchAll(/\]\(([\w.-]+\.md|\.\.\/SPEC\.md)\)/g)].map(([, link]) => link!);
