@@ -62,6 +62,11 @@ onEachKind("web servers", (runtime) => {
       expect((await ask("GET /large")).text.length).toBe(80 * 65_536);
     });
 
+    test("a response is not lost because nobody reads the request's body", async () => {
+      const fields = "Connection: close\r\nContent-Length: 1000000\r\n";
+      expect((await ask("POST /status/204", fields, "x".repeat(1_000_000))).status).toBe(204);
+    });
+
     if (server === "Apache") {
       test("a stream arrives piece by piece", async () => {
         const file = join(fronts.folder, `${host}.opened`);

@@ -2,7 +2,7 @@
 // response on standard output. Under Apache: test/deployment/echo_fronts.test.ts.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -250,6 +250,19 @@ onEachKind("CGI", (runtime) => {
     test("a script answers with its own application, and ends", async () => {
       const program = start(at("/timers"), [APP]);
       expect(await program.end()).toMatchObject({ ended: 0, body: "there are timers", stderr: "" });
+    });
+
+    test("the script of docs/gateway-protocols.md", async () => {
+      const document = readFileSync(`${ROOT}docs/gateway-protocols.md`, "utf8");
+      const [, script] = /```js\n([^]*?)```/.exec(document)!;
+      mkdirSync(join(folder, "node_modules"));
+      symlinkSync(ROOT, join(folder, "node_modules/tricorn"));
+      writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+      writeFileSync(join(folder, "app.js"), "export default { fetch: ({ url }) => new Response(url) };");
+      writeFileSync(join(folder, "app.cgi.js"), script!);
+      const variables = { REQUEST_URI: "/shop/a", SCRIPT_NAME: "/shop", PATH_INFO: "/a" };
+      const program = await start(variables, [join(folder, "app.cgi.js")]).end();
+      expect(program).toMatchObject({ ended: 0, body: "http://example.com:8080/shop/a", stderr: "" });
     });
 
     test("without a web server it throws", async () => {
