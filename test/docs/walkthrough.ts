@@ -7,7 +7,6 @@
 // is a comment with the name. Nobody is root here: what begins with `sudo` has to be what a command of Tricorn told to do.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import {
   chmodSync,
   cpSync,
@@ -21,7 +20,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import process from "node:process";
@@ -181,7 +179,7 @@ export class Reading {
       // nginx's own user looks into it.
       chmodSync(home, 0o755);
       if (clone !== null) symlinkSync(clone, join(home, "tricorn"));
-      const ports = new Map([["8000", await quietPort()], ["8080", await quietPort()]]);
+      const ports = new Map([["8000", await freePort()], ["8080", await freePort()]]);
       const env = makeEnvironment(reader, home, ports.get("8000")!, registry);
       const reading = new Reading(reader, home, env, ports);
       try {
@@ -385,20 +383,6 @@ function makeEnvironment({ runtime }: Reader, home: string, port: number, regist
     NO_PROXY: "127.0.0.1",
     no_proxy: "127.0.0.1",
   };
-}
-
-/** A port that is free, and that no connection of another test gets meanwhile: systems give those from 32768 on. */
-async function quietPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 /** What is shown, with one version, time, process id or figure as good as another. */
