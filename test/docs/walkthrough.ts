@@ -29,7 +29,7 @@ import { type Registry, startRegistry } from "../package/registry.ts";
 import { dependencies, pack } from "../package/support.ts";
 import { ROOT, RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
-import { children, linkPackages, typeCheck } from "./support.ts";
+import { children, freePort, linkPackages, typeCheck } from "./support.ts";
 
 /** A piece of a document: `language` is "" for what stands between the blocks. */
 interface Step {
