@@ -1,19 +1,35 @@
 // uwsgi, FastCGI and SCGI over the sockets of each runtime, without a web server: who may, what is logged, what becomes of
 // packets that come in pieces and connections that break, and pools. Through nginx: test/deployment/gateway_protocols.test.ts.
 
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { answer, fastcgi, pairs, record, records, scgi, uwsgi, variables } from "../gateway_protocols/packets.ts";
-import type { Client } from "../support/client.ts";
+import { freePort } from "../deployment/support.ts";
+import { Client } from "../support/client.ts";
 import { onEachKind } from "../support/runtimes.ts";
-import { type ServerProcess, useServer, withServer } from "../support/server.ts";
+import { ServerProcess, useServer, withServer } from "../support/server.ts";
 import { eventually } from "../support/wait.ts";
 
 const SEND = { uwsgi: (sent: ReturnType<typeof variables>, body?: string) => uwsgi(sent, body), fastcgi, scgi };
 const NAMES = ["uwsgi", "fastcgi", "scgi"] as const;
 type Name = (typeof NAMES)[number];
+
+/** What others send, with lengths that lie among it; a uwsgi packet of nothing is none to HTTP, FastCGI and SCGI. */
+const WRONG: readonly (readonly [what: string, text: string])[] = [
+  ["HTTP", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"],
+  ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0"],
+  ["TLS", `\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03${"x".repeat(500)}`],
+  ["a PROXY header of version 1", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n"],
+  ["a PROXY header of version 2", "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0\x01\0\x02"],
+  ["uwsgi", uwsgi(variables())],
+  ["fastcgi", fastcgi(variables())],
+  ["scgi", scgi(variables())],
+  ["noise", "\xff\xfe\xfd\xfc".repeat(5000)],
+  ["zeros", "\0".repeat(70_000)],
+];
 
 const APP = "test/deployment/gateway_application.ts:application";
 const POOL = ["--allow-write", "--allow-run", "--allow-sys"];
@@ -82,9 +98,15 @@ onEachKind("gateway protocols", (runtime) => {
       const broken = await server().connect();
       broken.send(post("").slice(0, 50)).end();
       await response(name, broken);
+      // A byte now and then is no sign of life, and neither is what FastCGI skips.
       const late = await server().connect();
-      late.send(post("").slice(0, 50));
-      await response(name, late);
+      const trickle = [...post("").slice(0, 50), ...(name === "fastcgi" ? [record(77, 9, "", 7)] : [])];
+      const timer = setInterval(() => late.ending === null && late.send(trickle.shift() ?? ""), 50);
+      try {
+        await response(name, late);
+      } finally {
+        clearInterval(timer);
+      }
       await eventually(() => refusals(server()).length >= before + 3, () => server().stderr);
       const lines = refusals(server()).slice(before);
       expect(lines).toEqual([
@@ -94,6 +116,26 @@ onEachKind("gateway protocols", (runtime) => {
       ]);
       expect(await response(name, (await server().connect()).send(post("hello")))).toMatch(/200 OK/);
     });
+
+    test.each(WRONG.filter(([what]) => what !== name))(
+      "%s, where it is not spoken, is refused at once, in one line, whole and byte by byte",
+      async (_what, text) => {
+        for (const slow of [false, true]) {
+          const before = refusals(server()).length;
+          const client = await server().connect();
+          if (slow) await client.sendByteByByte(text.slice(0, 300));
+          else client.send(text);
+          await eventually(() => client.ending !== null, () => client.received);
+          expect(client.ending).toBe("fin");
+          if (name === "fastcgi") expect(client.received).toBe("");
+          else expect(await response(name, client)).toMatch(/^HTTP\/1.1 4(?:00|31) /);
+          expect(client.received).not.toContain("200 OK");
+          client.destroy();
+          await eventually(() => refusals(server()).length > before, () => server().stderr);
+          expect(refusals(server()).length).toBe(before + 1);
+        }
+      },
+    );
 
     test("peers that are not in uwsgi_allow_ips are closed without an answer, in one line", async () => {
       await withServer(runtime, { app: APP, protocol: name, uwsgi_allow_ips: "10.0.0.0/8" }, async (server) => {
@@ -149,6 +191,57 @@ onEachKind("gateway protocols", (runtime) => {
       }
       expect(records(client.received)[0]).toMatchObject({ type: 10, content: pairs([["FCGI_MPXS_CONNS", "0"]]) });
     });
+  });
+
+  test("over TLS each of them is spoken as without, and plain text is refused", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tricorn-gateway-tls-"));
+    const [certfile, keyfile] = [join(folder, "cert.pem"), join(folder, "key.pem")] as const;
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", keyfile];
+    execFileSync("openssl", ["req", "-x509", ...key, "-out", certfile, "-subj", "/CN=localhost", "-days", "1"], {
+      stdio: "pipe",
+    });
+    const bind = NAMES.map((name) => `${name}://127.0.0.1:0`);
+    try {
+      await withServer(runtime, { app: APP, bind, certfile, keyfile }, async (server) => {
+        for (const [index, name] of NAMES.entries()) {
+          const ask = async (uri: string): Promise<string> => {
+            const client = await Client.connectTls(server.addresses[index]!, { rejectUnauthorized: false });
+            client.send(SEND[name](variables({ REQUEST_URI: uri, HTTP_X_ENVIRON: "1" })));
+            return await response(name, client);
+          };
+          // That is between the web server and Tricorn: of its client the web server tells.
+          expect(await ask("/")).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*"esgi.url_scheme":"http"/);
+          expect((await ask("/large")).match(/x+$/)?.[0].length).toBe(80 * 65_536);
+          const plain = await server.connect(server.addresses[index]);
+          plain.send(SEND[name](variables()));
+          await eventually(() => plain.ending !== null, () => plain.received);
+          expect(plain.received).not.toContain("200 OK");
+        }
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("each worker may have a socket of its own, or the runtime is named that cannot", async () => {
+    const bind = NAMES.map(async (name) => `${name}://127.0.0.1:${await freePort()}`);
+    const options = { app: APP, workers: 1, reuse_port: true, bind: await Promise.all(bind), permissions: POOL };
+    const server = new ServerProcess(runtime, options);
+    // As with HTTP: test/runtimes/arbiter.test.ts.
+    if (runtime.kind === "node" && process.versions.node.startsWith("20.")) {
+      expect(await server.exited()).toBe(1);
+      return;
+    }
+    try {
+      await server.ready();
+      for (const [index, name] of NAMES.entries()) {
+        const client = await server.connect(server.addresses[index]);
+        expect(await response(name, client.send(SEND[name](variables())))).toMatch(/^HTTP\/1.1 200 OK/);
+      }
+    } finally {
+      server.signal("SIGTERM");
+      await server.exited();
+    }
   });
 
   test("a reload may have another protocol spoken on the same address", async () => {
