@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CertificateProblem, type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
 import { availableCores } from "./cores.ts";
-import { startDirectory } from "./program.ts";
+import { programScript, startDirectory } from "./program.ts";
 import { localSockets } from "./control_socket.ts";
 
 /** What is tried after a path that names no file, in this order. */
@@ -28,7 +28,7 @@ export const processHost: CommandHost = {
     return process.cwd();
   },
   startDirectory,
-  program: () => ({ runtime: process.execPath, script: path.resolve(startDirectory, process.argv[1] ?? "") }),
+  program: () => ({ runtime: process.execPath, script: programScript() }),
   pid: process.pid,
   isTty: Boolean(process.stderr.isTTY),
   stdoutIsTty: Boolean(process.stdout.isTTY),
@@ -164,8 +164,8 @@ async function importFresh(file: string): Promise<Record<string, unknown>> {
 }
 
 function certificateProblem(certificate: string, key: string): CertificateProblem | null {
-  // Loaded where there is a certificate: it takes a while on Deno.
-  const crypto = createRequire(import.meta.url)("node:crypto") as typeof import("node:crypto");
+  // Loaded where there is a certificate: it takes a while on Deno. Not relative to this module, which from JSR is no file.
+  const crypto = createRequire("/")("node:crypto") as typeof import("node:crypto");
   const parse = <T>(action: () => T): T | string => {
     try {
       return action();

@@ -2,6 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
 
 interface DenoApi {
@@ -30,6 +31,13 @@ let words: readonly string[] | null = null;
 /** The words after the runtime's path with which this process was started. */
 export function programWords(): readonly string[] {
   return words ??= readWords();
+}
+
+/** The script of this process: its absolute path, or the package that Deno was told to run, as `npm:tricorn`. */
+export function programScript(): string {
+  const [, script = "", ...rest] = process.argv;
+  const word = deno === undefined ? script : programWords().at(-1 - rest.length) ?? script;
+  return /^(?:npm|jsr|https?):/.test(word) ? word : resolve(startDirectory, script);
 }
 
 function readWords(): readonly string[] {

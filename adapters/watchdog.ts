@@ -74,6 +74,13 @@ const copyTarget: typeof copy = "Deno" in globalThis ? copy : (bytes, text, offs
   return Math.min(offset + text.length, bytes.length);
 };
 
+/** The thread's module. From JSR it is at an http URL, which a thread cannot begin with, but import. */
+function threadModule(): URL {
+  const url = new URL("./watchdog_thread.js", import.meta.url);
+  if (url.protocol === "file:") return url;
+  return new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(url.href)};`)}`);
+}
+
 /**
  * Starts a thread that looks after this one's event loop. When the loop has not turned for `timeout` ms, it writes one
  * `StuckReport` (src/arbiter/messages.ts) as a line of JSON, and the next one only after the loop has turned again.
@@ -92,7 +99,7 @@ export function startWatchdog({ timeout, report, onProblem }: WatchdogOptions): 
     onProblem?.(`nobody watches over the event loop: ${reason}`);
   };
   try {
-    thread = new Worker(new URL("./watchdog_thread.js", import.meta.url), {
+    thread = new Worker(threadModule(), {
       name: "tricorn watchdog",
       workerData: { watchdog: { memory, timeout, report } },
       // What the program preloads is not for this thread.

@@ -6,6 +6,9 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import { isMainThread, workerData } from "node:worker_threads";
 
+/** Not relative to this module, which from JSR is no file. */
+const requireBuiltin = createRequire("/");
+
 /** Requests that are kept; when more run, the oldest is forgotten. */
 export const SLOTS = 32;
 /** Characters of a method, a space and a target. */
@@ -73,7 +76,7 @@ function watch({ memory, timeout, report }) {
 
 /** A socket, since Deno's threads may write to an inherited descriptor in no other way. */
 function writerTo(fd) {
-  const { Socket } = createRequire(import.meta.url)("node:net");
+  const { Socket } = requireBuiltin("node:net");
   const socket = new Socket({ fd, readable: false, writable: true });
   // The master has gone: then nobody wants a report.
   socket.on("error", () => {});
@@ -103,7 +106,7 @@ function whereMainThreadIs(done) {
   };
   const timer = setTimeout(finish, PATIENCE);
   try {
-    const { Session } = createRequire(import.meta.url)("node:inspector");
+    const { Session } = requireBuiltin("node:inspector");
     session = new Session();
     session.connectToMainThread();
     session.on("Debugger.scriptParsed", ({ params: { scriptId, url } }) => urls.set(scriptId, url));

@@ -6,7 +6,10 @@ import type { Host, LocalSockets } from "../runtime/port.ts";
 export interface CommandHost extends Host {
   /** Where the process was started, by the name that it was given: a link is not resolved. */
   readonly startDirectory: string;
-  /** Absolute paths: of the runtime, and of the script that it was started with. */
+  /**
+   * Absolute paths: of the runtime, and of the script that it was started with; the script may also be a package for Deno,
+   * `npm:tricorn`.
+   */
   readonly program: () => { readonly runtime: string; readonly script: string };
   /** What this process uses. */
   readonly usage: Usage;
