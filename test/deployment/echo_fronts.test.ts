@@ -278,41 +278,54 @@ const LARGE = "0123456789".repeat(300_000);
 const chunks = (data: string): string => `${data.length.toString(16)}\r\n${data}\r\n0\r\nX-Trailer: a\r\n\r\n`;
 const CHUNKED = "Transfer-Encoding: chunked\r\n";
 
-const CASES: readonly (readonly [name: string, text: string, options?: "tls"])[] = [
-  ["the root", request("GET /")],
-  ["a path and a query", request("GET /a/b/c.html?d=e&f=%20+")],
-  ["a path below the prefix", request("GET /app/x?y")],
-  ["the prefix itself", request("GET /app")],
-  ["what only begins as the prefix", request("GET /application")],
-  ["escapes below the prefix", request("GET /app/%2Fx%25//caf%C3%A9/%3F%23")],
-  ["UTF-8", request("GET /caf%C3%A9/%E4%BD%A0%E5%A5%BD")],
-  ["escapes of all kinds, and what is merged in files' names", request("GET /%ff%20%2F%25%41//b")],
-  ["dots", request("GET /a/../b/./c")],
-  ["marks", request("GET /x;y=z,(a)!$&'*+~@:")],
-  ["an empty query", request("GET /?")],
-  ["a query with anything", request("GET /?a=%00%ff??<>")],
-  ["a query of words, which are a CGI program's arguments", request("GET /?--version+b")],
-  ["an absolute target", request("GET http://HOST:80/b?c")],
-  [
-    "repeated fields, a Host with a port, odd values",
-    "GET /f HTTP/1.1\r\nHost: HOST:8080\r\nX-Environ: 1\r\nX-Repeated: a\r\nx-repeated: b, c\r\nX-Latin: \xe9\xff\r\n" +
-    "X-Utf: \xc3\xa9\r\nX-Empty:\r\nAccept-Language:  de, en;q=0.5 \r\nUser-Agent: x/1 (y; z)\r\nDNT: 1\r\n" +
-    "TE: trailers\r\nAuthorization: Basic dTpw\r\nX_Under: a\r\nProxy: http://evil\r\nConnection: close\r\n\r\n",
-  ],
-  ["cookies", request("GET /", 'Cookie: a=1; b="2"\r\n')],
-  ["repeated cookies", request("GET /", "Cookie: a=1\r\nCookie: b=2\r\n")],
-  ["an upgrade", request("GET /").replace("Connection: close", "Connection: Upgrade\r\nUpgrade: websocket")],
-  ["POST without a body", request("POST /b")],
-  ["an empty body", request("POST /b", "Content-Length: 0\r\n")],
-  ["a body", request("POST /b", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n", "hello")],
-  ["a large body", request("PUT /b", `Content-Length: ${LARGE.length}\r\n`, LARGE)],
-  ["a chunked body", request("POST /b", CHUNKED, chunks("hello"))],
-  ["a large chunked body", request("POST /b", CHUNKED, chunks(LARGE.slice(0, 100_000)))],
-  ["OPTIONS", request("OPTIONS /b")],
-  ["OPTIONS *", request("OPTIONS *")],
-  ["a method of nobody's", request("BREW /b")],
-  ["HTTP/1.0", `GET /b HTTP/1.0\r\n${FIELDS}\r\n`],
-  ["HTTPS", request("GET /x"), "tls"],
+interface Case {
+  readonly name: string;
+  readonly text: string;
+  readonly tls?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: "the root", text: request("GET /") },
+  { name: "a path and a query", text: request("GET /a/b/c.html?d=e&f=%20+") },
+  { name: "a path below the prefix", text: request("GET /app/x?y") },
+  { name: "the prefix itself", text: request("GET /app") },
+  { name: "what only begins as the prefix", text: request("GET /application") },
+  { name: "escapes below the prefix", text: request("GET /app/%2Fx%25//caf%C3%A9/%3F%23") },
+  { name: "UTF-8", text: request("GET /caf%C3%A9/%E4%BD%A0%E5%A5%BD") },
+  { name: "escapes of all kinds, and what is merged in files' names", text: request("GET /%ff%20%2F%25%41//b") },
+  { name: "dots", text: request("GET /a/../b/./c") },
+  { name: "marks", text: request("GET /x;y=z,(a)!$&'*+~@:") },
+  { name: "an empty query", text: request("GET /?") },
+  { name: "a query with anything", text: request("GET /?a=%00%ff??<>") },
+  { name: "a query of words, which are a CGI program's arguments", text: request("GET /?--version+b") },
+  { name: "an absolute target", text: request("GET http://HOST:80/b?c") },
+  {
+    name: "repeated fields, a Host with a port, odd values",
+    text:
+      "GET /f HTTP/1.1\r\nHost: HOST:8080\r\nX-Environ: 1\r\nX-Repeated: a\r\nx-repeated: b, c\r\nX-Latin: \xe9\xff\r\n" +
+      "X-Utf: \xc3\xa9\r\nX-Empty:\r\nAccept-Language:  de, en;q=0.5 \r\nUser-Agent: x/1 (y; z)\r\nDNT: 1\r\n" +
+      "TE: trailers\r\nAuthorization: Basic dTpw\r\nX_Under: a\r\nProxy: http://evil\r\nConnection: close\r\n\r\n",
+  },
+  { name: "cookies", text: request("GET /", 'Cookie: a=1; b="2"\r\n') },
+  { name: "repeated cookies", text: request("GET /", "Cookie: a=1\r\nCookie: b=2\r\n") },
+  {
+    name: "an upgrade",
+    text: request("GET /").replace("Connection: close", "Connection: Upgrade\r\nUpgrade: websocket"),
+  },
+  { name: "POST without a body", text: request("POST /b") },
+  { name: "an empty body", text: request("POST /b", "Content-Length: 0\r\n") },
+  {
+    name: "a body",
+    text: request("POST /b", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n", "hello"),
+  },
+  { name: "a large body", text: request("PUT /b", `Content-Length: ${LARGE.length}\r\n`, LARGE) },
+  { name: "a chunked body", text: request("POST /b", CHUNKED, chunks("hello")) },
+  { name: "a large chunked body", text: request("POST /b", CHUNKED, chunks(LARGE.slice(0, 100_000))) },
+  { name: "OPTIONS", text: request("OPTIONS /b") },
+  { name: "OPTIONS *", text: request("OPTIONS *") },
+  { name: "a method of nobody's", text: request("BREW /b") },
+  { name: "HTTP/1.0", text: `GET /b HTTP/1.0\r\n${FIELDS}\r\n` },
+  { name: "HTTPS", text: request("GET /x"), tls: true },
 ];
 
 const programs = new Map<WebServerName, string>();
@@ -356,8 +369,7 @@ onEachKind("the echo example", (runtime) => {
   /** What has occurred: differences by virtual host. */
   const occurred = new Set<string>();
 
-  test.each(CASES)("%s", async (_, text, options) => {
-    const tls = options === "tls";
+  test.each(CASES)("$name", async ({ text, tls = false }) => {
     await Promise.all(FRONTS.map(async (front) => {
       const { host } = front;
       const [direct, through] = await Promise.all([ask(text, null, host, tls), ask(text, front, host, tls)]);
