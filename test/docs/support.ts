@@ -240,10 +240,16 @@ export class Served {
   }
 }
 
-/** A port that is free, and that no connection of another test gets meanwhile: systems give those from 32768 on. */
+/** The ports of this one of Vitest's workers, whose test files run one after another. */
+const FIRST_PORT = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 4) * 3000;
+
+/**
+ * A port that is free, and stays so until it is listened on: no test file that runs at the same time takes it, and no
+ * connection gets it, since systems give those from 32768 on.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 32_000);
+    const port = randomInt(FIRST_PORT, FIRST_PORT + 3000);
     const server = createServer();
     const free = await new Promise<boolean>((resolve) => {
       server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));

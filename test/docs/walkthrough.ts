@@ -179,8 +179,11 @@ export class Reading {
       // nginx's own user looks into it.
       chmodSync(home, 0o755);
       if (clone !== null) symlinkSync(clone, join(home, "tricorn"));
-      const ports = new Map([["8000", await freePort()], ["8080", await freePort()]]);
-      const env = makeEnvironment(reader, home, ports.get("8000")!, registry);
+      const port = await freePort();
+      let other = port;
+      while (other === port) other = await freePort();
+      const ports = new Map([["8000", port], ["8080", other]]);
+      const env = makeEnvironment(reader, home, port, registry);
       const reading = new Reading(reader, home, env, ports);
       try {
         await reading.#go(document, deeds);
