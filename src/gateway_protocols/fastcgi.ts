@@ -40,6 +40,8 @@ const STATUS = { complete: 0, cannotMultiplex: 1, unknownRole: 3 } as const;
 const MAX_REPLIES = 16;
 /** The content of a GET_VALUES; three names are known. */
 const MAX_QUESTION = 1024;
+/** A larger buffer for PARAMS is not kept for another connection. */
+const KEPT_PARAMS = 4096;
 /** Of a record's content: the longest that is a multiple of eight, which §3.3 recommends. */
 const MAX_CONTENT = 65_528;
 
@@ -77,6 +79,7 @@ export class FastCgiReader extends GatewayReader {
     this.clear();
     this.#paramsEnded = false;
     this.#replies = 0;
+    if (this.#params.length > KEPT_PARAMS) this.#params = new Uint8Array(0);
     return true;
   }
 

@@ -4,6 +4,9 @@ import { BIG, DATA } from "../../../scripts/bench/apps/content.ts";
 import { type Case, CASES, requestText } from "../../../scripts/bench/cases.ts";
 import { parseCpuList } from "../../../scripts/bench/cores.ts";
 import { problemOf, readReply } from "../../../scripts/bench/exchange.ts";
+import type { GatewayBlock, GatewayResult, GatewaySlice } from "../../../scripts/bench/gateway/block.ts";
+import { gatewayOutcomes, gatewayTable } from "../../../scripts/bench/gateway/report.ts";
+import { nginxServer, WAYS } from "../../../scripts/bench/gateway/ways.ts";
 import { goalOf, judge } from "../../../scripts/bench/goals.ts";
 import type { Block } from "../../../scripts/bench/measure.ts";
 import { parseOptions, UsageError } from "../../../scripts/bench/options.ts";
@@ -304,6 +307,47 @@ describe("checking responses", () => {
     expect(problemOf([right], "hello", 2)).toBe("1 responses to 2 requests");
     expect(problemOf([{ ...right, status: 500, body: "oh" }], "hello", 1)).toBe("status 500: oh");
     expect(problemOf([{ ...right, body: "hell" }], "hello", 1)).toBe('wrong body: "hell" (4 bytes)');
+  });
+});
+
+describe("the ways from nginx", () => {
+  const slices = (rps: number, cpu: number): GatewaySlice[] =>
+    [0, 1, 2].map(() => ({ rps, cpu, front: 20, busy: 0.5 }));
+  const results = WAYS.map((way): GatewayResult => ({
+    way,
+    baseline: false,
+    slices: way.protocol === "uwsgi" ? slices(100, 30) : slices(way.kept ? 200 : 80, way.kept ? 5 : 40),
+    problem: null,
+  }));
+  const block: GatewayBlock = {
+    case_: caseOf("hello"),
+    runtime: { name: "node", key: "node24", version: "Node 24", command: [] },
+    results,
+  };
+
+  test("are compared with uwsgi over the same kind of socket, CPU time with that of nginx", () => {
+    const [uwsgi, http, kept] = gatewayTable(block, false).split("\n").slice(4).map((line) =>
+      line.replaceAll(/ +/g, " ")
+    );
+    expect(uwsgi).toBe("uwsgi_pass, tcp 100 30.0 20.0 50 %");
+    expect(http).toBe("proxy_pass, tcp 80 40.0 20.0 50 % 1.25 (1.25-1.25) 1.20 (1.20-1.20) >= 1 req/s met, CPU met");
+    expect(kept).toBe("proxy_pass, tcp, keepalive 200 5.0 20.0 50 % 0.50 (0.50-0.50) 0.50 (0.50-0.50)");
+  });
+
+  test("have a goal where most have it: HTTP whose connections are not kept", () => {
+    expect(gatewayOutcomes(block).map(({ against, verdicts }) => [against, verdicts])).toEqual([
+      ["http-tcp", { "req/s": "met", CPU: "met" }],
+      ["http-unix", { "req/s": "met", CPU: "met" }],
+    ]);
+  });
+
+  test("each has a server of nginx", () => {
+    for (const way of WAYS) {
+      const text = nginxServer(way, 8080, "127.0.0.1:9");
+      expect(text).toContain("server 127.0.0.1:9;");
+      expect(text.includes("keepalive 64;")).toBe(way.kept);
+      expect(text).toContain(`${way.protocol === "http" ? "proxy" : way.protocol}_pass `);
+    }
   });
 });
 
