@@ -1,15 +1,16 @@
-// What is built for JSR, and by dnt, as far as it goes without JSR. Of dnt there is a stand-in, which gives the description
-// back: what it must be given, and what is done with what it made.
+// What is published on JSR, and what dnt builds, as far as it goes without JSR: registry.ts answers as JSR does, and a
+// stand-in for dnt gives the description back.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { execFile } from "node:child_process";
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readPackage } from "../../scripts/package.ts";
 import { ROOT, RUNTIMES } from "../support/runtimes.ts";
+import { dependencies, Machine, pack } from "./support.ts";
 
 // Package managers and compilers take seconds, and several times that beside other tests.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -57,7 +58,18 @@ function deadAddress(): Promise<string> {
   });
 }
 
+function published(text: string): string[] {
+  return [...text.matchAll(/^ +file:\/\/(\S+) \(/gm)].map(([, path]) => path!.slice(ROOT.length));
+}
+
 describe.skipIf(deno?.missing !== null)("Deno, which npm ci gets,", () => {
+  /** What `deno publish` says, which lists what it would publish. */
+  let dryRun: ReturnType<typeof run>;
+
+  beforeAll(() => {
+    dryRun = run(["publish", "--dry-run", "--allow-dirty", "--no-check"]);
+  });
+
   test("says in one line that dnt cannot be had where JSR is out of reach, and what to do", async () => {
     const out = join(folder, "none");
     const env = { JSR_URL: await deadAddress(), DENO_DIR: join(folder, "deno"), NO_PROXY: "127.0.0.1" };
@@ -97,15 +109,69 @@ describe.skipIf(deno?.missing !== null)("Deno, which npm ci gets,", () => {
 
   // `npm run check` has checked the types.
   test("would publish the sources on JSR, without slow types", async () => {
-    const { code, stderr } = await run(["publish", "--dry-run", "--allow-dirty", "--no-check"]);
+    const { code, stderr } = await dryRun;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("Checking for slow types") });
     // A server imports what it is told to, and looks for a library that need not be there; nothing else may be odd.
     expect(new Set([...stderr.matchAll(/^warning\[(.*?)\]/gm)].map(([, kind]) => kind)))
       .toEqual(new Set(["unanalyzable-dynamic-import", "unanalyzable-import-meta-resolve"]));
-    const files = [...stderr.matchAll(/^ +file:\/\/(\S+) \(/gm)].map(([, path]) => path!.slice(ROOT.length));
+    const files = published(stderr);
     const { entries, documents } = readPackage();
     for (const { source } of entries) expect(files).toContain(source.slice(2));
     const expected = ["src", "adapters", "deno.json", ...documents];
     expect(files.filter((path) => !expected.some((name) => path === name || path.startsWith(`${name}/`)))).toEqual([]);
+  });
+
+  describe("gets what was published", () => {
+    const machine = new Machine();
+    const user = join(machine.folder, "user");
+    const command = ["run", "--allow-all", "jsr:@tricorn/tricorn/cli"];
+    const tricorn = (...words: string[]): [string, ...string[]] => [deno!.program, ...command, ...words];
+
+    beforeAll(async () => {
+      const { name, version, exports } = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8"));
+      const { fields } = readPackage();
+      const files = new Map(
+        published((await dryRun).stderr).map((path) => {
+          let text = readFileSync(join(ROOT, path), "utf8");
+          // As `deno publish` does with what package.json says.
+          for (const [dependency, range] of Object.entries(fields.dependencies)) {
+            text = text.replaceAll(`from "${dependency}"`, `from "npm:${dependency}@${range}"`);
+          }
+          return [`/${path}`, text];
+        }),
+      );
+      await machine.publish(pack(dependencies(ROOT), machine.folder), { name, version, exports, files });
+      mkdirSync(user);
+      writeFileSync(join(user, "app.js"), 'export default { fetch: () => new Response("from JSR") };');
+    });
+
+    afterAll(() => machine.close());
+
+    test("and serves with workers", async () => {
+      const words = tricorn("serve", "app.js", "-w", "2", "-b", "127.0.0.1:0");
+      const { code, stderr } = await machine.serving(user, words, async (url) => {
+        expect(await (await fetch(url)).text()).toBe("from JSR");
+      });
+      expect(code).toBe(0);
+      // Such as that the watchdog's thread cannot begin.
+      expect(stderr).not.toMatch(/\[(?:WARNING|ERROR|CRITICAL)\]/);
+    });
+
+    test("and serves with TLS", async () => {
+      const names = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"];
+      await machine.run(user, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", ...names);
+      const words = tricorn("serve", "app.js", "-b", "127.0.0.1:0", "--certfile", "cert.pem", "--keyfile", "key.pem");
+      let seen = "";
+      const { code } = await machine.serving(user, words, (url) => Promise.resolve(void (seen = url)));
+      expect([code, seen]).toEqual([0, expect.stringMatching(/^https:/)]);
+    });
+
+    test("and writes itself into a unit of systemd", async () => {
+      const { code, stdout } = await machine.run(user, ...tricorn("init", "systemd", "app.js", "--stdout"));
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringMatching(/^ExecStart=\S+ run .* jsr:@tricorn\/tricorn\/cli serve app\.js /m),
+      });
+    });
   });
 });

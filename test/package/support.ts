@@ -8,7 +8,15 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { ROOT } from "../support/runtimes.ts";
 import { eventually, PATIENCE } from "../support/wait.ts";
-import { type Package, type Packed, readPacked, type Registry, startRegistry } from "./registry.ts";
+import {
+  type Package,
+  type Packed,
+  type Publication,
+  readPacked,
+  type Registry,
+  startJSR,
+  startRegistry,
+} from "./registry.ts";
 
 export interface Ended {
   readonly code: number | string | null;
@@ -59,15 +67,20 @@ const SHELL: Readonly<Record<string, string | undefined>> = {
 export class Machine {
   readonly folder: string = mkdtempSync(join(tmpdir(), "tricorn-package-"));
   readonly #running = new Set<ChildProcess>();
-  #registry: Registry | null = null;
+  readonly #registries: Registry[] = [];
   /** Where package managers and runtimes look for packages, and keep what they have found. */
   #env: Readonly<Record<string, string | undefined>> = SHELL;
 
-  async publish(packages: readonly Package[]): Promise<void> {
-    this.#registry = await startRegistry(packages);
+  /** Fills the registry of npm, and that of JSR. */
+  async publish(packages: readonly Package[], publication?: Publication): Promise<void> {
+    const npm = await startRegistry(packages);
+    this.#registries.push(npm);
+    const jsr = publication === undefined ? null : await startJSR(publication);
+    if (jsr !== null) this.#registries.push(jsr);
     this.#env = {
       ...SHELL,
-      NPM_CONFIG_REGISTRY: this.#registry.url,
+      NPM_CONFIG_REGISTRY: npm.url,
+      JSR_URL: jsr?.url,
       NPM_CONFIG_CACHE: join(this.folder, "npm-cache"),
       NPM_CONFIG_AUDIT: "false",
       NPM_CONFIG_FUND: "false",
@@ -124,7 +137,7 @@ export class Machine {
     try {
       let url: string | undefined;
       await eventually(() => {
-        url = /(?:Listening at:|^ +At) +(http:\S+)\n/m.exec(stdout + stderr)?.[1];
+        url = /(?:Listening at:|^ +At) +(https?:\S+)\n/m.exec(stdout + stderr)?.[1];
         return url !== undefined || ended;
       }, () => `${line} neither listens nor ends:\n${stdout}${stderr}`);
       if (url !== undefined) {
@@ -141,7 +154,7 @@ export class Machine {
 
   async close(): Promise<void> {
     for (const child of this.#running) endGroup(child);
-    await this.#registry?.close();
+    for (const registry of this.#registries) await registry.close();
     // What a killed process still writes may come in between.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
