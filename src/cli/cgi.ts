@@ -9,6 +9,7 @@ import { EventBus } from "../observe/events.ts";
 import type { Connection } from "../runtime/port.ts";
 import { Server } from "../server/server.ts";
 import { toApplication } from "./application.ts";
+import { attempt } from "./attempt.ts";
 import { loadConfiguration } from "./config_file.ts";
 import { explain, failureText } from "./failure.ts";
 import { loadApplication } from "./load.ts";
@@ -102,7 +103,7 @@ const failing: Application = (_, startResponse) => {
 async function answer(context: Context, load: () => Promise<Loaded>): Promise<never> {
   const { host, runtime } = context;
   const streams = await context.cgi();
-  const environment = streams.environment();
+  const environment = attempt("cgi: the environment cannot be read", () => streams.environment());
   const variable = (name: string): string => environment.find(([one]) => one === name)?.[1] ?? "";
   // What is no number is refused before a byte is read, and so is a body without a length; but all has to be read, since
   // Apache (mod_cgid) loses the response when there is input that was not (RFC 9112 §9.6 is about the same).
