@@ -123,6 +123,65 @@ export abstract class GatewayReader {
   }
 }
 
+/** Where a {@link OneRequestReader} is. */
+const BEFORE = 0;
+const BODY = 1;
+const OVER = 2;
+
+/** A connection with one request: its variables, and a body of CONTENT_LENGTH bytes. */
+export abstract class OneRequestReader extends GatewayReader {
+  /** Its name, for reasons. */
+  protected abstract readonly protocol: string;
+  #state = BEFORE;
+  #remaining = 0;
+
+  override get idle(): boolean {
+    return this.#state === BEFORE && this.unread.length === 0;
+  }
+
+  /** The request has been read to its end. */
+  protected get over(): boolean {
+    return this.#state === OVER;
+  }
+
+  override recycle(): boolean {
+    if (!this.over || this.unread.length > 0 || this.fault !== null) return false;
+    this.clear();
+    this.#state = BEFORE;
+    return true;
+  }
+
+  /** Consumes the variables; null: they have not come as a whole. @throws {GatewayFault} */
+  protected abstract readVariables(): readonly Variable[] | null;
+
+  protected override step(): GatewayEvent {
+    switch (this.#state) {
+      case BEFORE: {
+        const variables = this.readVariables();
+        if (variables === null) return NEED_DATA;
+        this.variables = variables;
+        this.bodyLength = this.#remaining = bodyLength(variables, false);
+        this.#state = BODY;
+        return VARIABLES;
+      }
+      case BODY: {
+        if (this.#remaining === 0) {
+          this.#state = OVER;
+          return END;
+        }
+        const size = Math.min(this.unread.length, this.#remaining);
+        if (size === 0) return NEED_DATA;
+        this.data = this.unread.take(size);
+        this.#remaining -= size;
+        return DATA;
+      }
+      default:
+        if (this.unread.length === 0) return NEED_DATA;
+        throw new GatewayFault(400, `${this.protocol}: bytes after the request`);
+    }
+  }
+}
+
 /** Bytes that have come and are not consumed yet. */
 export class Unread {
   bytes: Uint8Array = NOTHING;

@@ -2,13 +2,9 @@
 // of which CONTENT_LENGTH is the first, then the body. One request a connection; the response is CGI's.
 
 import {
-  bodyLength,
-  DATA,
-  END,
   type GatewayEvent,
   GatewayFault,
-  GatewayReader,
-  NEED_DATA,
+  OneRequestReader,
   otherProtocol,
   type Variable,
   VARIABLES,
@@ -23,50 +19,23 @@ const MAX_DIGITS = 9;
 /** Bytes by which is told what else a peer speaks. */
 const ENOUGH = 4;
 
-const NETSTRING = 0;
-const BODY = 1;
-const OVER = 2;
-
-export class ScgiReader extends GatewayReader {
-  #state = NETSTRING;
-  #remaining = 0;
-
-  override get idle(): boolean {
-    return this.#state === NETSTRING && this.unread.length === 0;
-  }
-
-  override recycle(): boolean {
-    if (this.#state !== OVER || this.unread.length > 0 || this.fault !== null) return false;
-    this.clear();
-    this.#state = NETSTRING;
-    return true;
-  }
+export class ScgiReader extends OneRequestReader {
+  protected override readonly protocol = "SCGI";
 
   protected override step(): GatewayEvent {
-    switch (this.#state) {
-      case NETSTRING:
-        return this.#netstring();
-      case BODY: {
-        if (this.#remaining === 0) {
-          this.#state = OVER;
-          return END;
-        }
-        const size = Math.min(this.unread.length, this.#remaining);
-        if (size === 0) return NEED_DATA;
-        this.data = this.unread.take(size);
-        this.#remaining -= size;
-        return DATA;
-      }
-      default:
-        if (this.unread.length === 0) return NEED_DATA;
-        throw new GatewayFault(400, "SCGI: bytes after the request");
+    const event = super.step();
+    if (event === VARIABLES && this.bodyLength === 0) {
+      // It must always be there, so that 0 does not say that the client sent such a field: mostly it has not.
+      this.variables = this.variables.filter(([name]) => name !== "CONTENT_LENGTH");
     }
+    return event;
   }
 
-  #netstring(): GatewayEvent {
+  /** A netstring. */
+  protected override readVariables(): Variable[] | null {
     const { unread } = this;
     const here = unread.length;
-    if (here < ENOUGH) return NEED_DATA;
+    if (here < ENOUGH) return null;
     let size = 0;
     let digits = 0;
     for (; digits < here; digits++) {
@@ -75,19 +44,18 @@ export class ScgiReader extends GatewayReader {
       if (digits >= MAX_DIGITS) throw new GatewayFault(400, "SCGI: the length of the netstring is too long");
       size = size * 10 + digit;
     }
-    if (digits === here) return NEED_DATA;
+    if (digits === here) return null;
     if (digits === 0 || unread.at(digits) !== COLON) {
       const other = digits === 0 ? otherProtocol(unread) : "";
       throw new GatewayFault(400, `SCGI: no netstring${other === "" ? "" : `; the peer speaks ${other}`}`);
     }
     if (size > this.limits.size) throw new GatewayFault(431, "SCGI: the variables are longer than limit_request_head");
     const start = digits + 1;
-    if (here < start + size + 1) return NEED_DATA;
+    if (here < start + size + 1) return null;
     if (unread.at(start + size) !== COMMA) throw new GatewayFault(400, "SCGI: no comma where the netstring ends");
-    this.variables = this.#pairs(unread.position + start, size);
+    const variables = this.#pairs(unread.position + start, size);
     unread.skip(start + size + 1);
-    this.#state = BODY;
-    return VARIABLES;
+    return variables;
   }
 
   /** Each: name NUL value NUL. */
@@ -112,8 +80,6 @@ export class ScgiReader extends GatewayReader {
     if (!variables.some(([name, value]) => name === "SCGI" && value === "1")) {
       throw new GatewayFault(400, 'SCGI: there is no variable SCGI that is "1"');
     }
-    this.bodyLength = this.#remaining = bodyLength(variables, false);
-    // It must always be there, so that 0 does not say that the client sent such a field: mostly it has not.
-    return this.bodyLength === 0 ? variables.filter(([name]) => name !== "CONTENT_LENGTH") : variables;
+    return variables;
   }
 }

@@ -1,18 +1,7 @@
 // The uwsgi protocol (uwsgi-docs, "The uwsgi Protocol"), as nginx's uwsgi_pass and Apache's mod_proxy_uwsgi speak it: a
 // packet of variables, then a body of CONTENT_LENGTH bytes. One request a connection; the response is plain HTTP/1.x.
 
-import {
-  bodyLength,
-  DATA,
-  END,
-  type GatewayEvent,
-  GatewayFault,
-  GatewayReader,
-  NEED_DATA,
-  otherProtocol,
-  type Variable,
-  VARIABLES,
-} from "./reader.ts";
+import { GatewayFault, OneRequestReader, otherProtocol, type Variable } from "./reader.ts";
 
 /** modifier1 u8, size of the variables u16 little-endian, modifier2 u8. */
 const HEADER = 4;
@@ -27,52 +16,19 @@ const PONG = "\x64\0\0\x01";
 /** Pings before a request; a peer that goes on and reads no answer would fill the memory. */
 const MAX_PINGS = 16;
 
-const PACKET = 0;
-const BODY = 1;
-const OVER = 2;
-
-export class UwsgiReader extends GatewayReader {
-  #state = PACKET;
-  #remaining = 0;
+export class UwsgiReader extends OneRequestReader {
+  protected override readonly protocol = "uwsgi";
   #pings = 0;
 
-  override get idle(): boolean {
-    return this.#state === PACKET && this.unread.length === 0;
-  }
-
   override recycle(): boolean {
-    if (this.#state !== OVER || this.unread.length > 0 || this.fault !== null) return false;
-    this.clear();
-    this.#state = PACKET;
     this.#pings = 0;
-    return true;
+    return super.recycle();
   }
 
-  protected override step(): GatewayEvent {
-    switch (this.#state) {
-      case PACKET:
-        return this.#packet();
-      case BODY: {
-        if (this.#remaining === 0) {
-          this.#state = OVER;
-          return END;
-        }
-        const size = Math.min(this.unread.length, this.#remaining);
-        if (size === 0) return NEED_DATA;
-        this.data = this.unread.take(size);
-        this.#remaining -= size;
-        return DATA;
-      }
-      default:
-        if (this.unread.length === 0) return NEED_DATA;
-        throw new GatewayFault(400, "uwsgi: bytes after the request");
-    }
-  }
-
-  #packet(): GatewayEvent {
+  protected override readVariables(): Variable[] | null {
     const { unread } = this;
     for (;;) {
-      if (unread.length < HEADER) return NEED_DATA;
+      if (unread.length < HEADER) return null;
       const modifier = unread.at(0);
       const size = unread.at(1) | unread.at(2) << 8;
       if (modifier === MODIFIER.ping) {
@@ -94,13 +50,11 @@ export class UwsgiReader extends GatewayReader {
       if (size > this.limits.size) {
         throw new GatewayFault(431, "uwsgi: the variables are longer than limit_request_head");
       }
-      if (unread.length < HEADER + size) return NEED_DATA;
+      if (unread.length < HEADER + size) return null;
       const start = unread.position + HEADER;
-      this.variables = this.#pairs(start, start + size);
+      const variables = this.#pairs(start, start + size);
       unread.skip(HEADER + size);
-      this.bodyLength = this.#remaining = bodyLength(this.variables, false);
-      this.#state = BODY;
-      return VARIABLES;
+      return variables;
     }
   }
 
