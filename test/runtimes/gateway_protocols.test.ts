@@ -136,29 +136,35 @@ onEachKind("gateway protocols", (runtime) => {
         }
       },
     );
+  });
 
-    test("peers that are not in uwsgi_allow_ips are closed without an answer, in one line", async () => {
-      await withServer(runtime, { app: APP, protocol: name, uwsgi_allow_ips: "10.0.0.0/8" }, async (server) => {
-        const client = await server.connect();
-        client.send(post("hello"));
+  test("peers that are not in uwsgi_allow_ips are closed without an answer, in one line", async () => {
+    const bind = NAMES.map((name) => `${name}://127.0.0.1:0`);
+    await withServer(runtime, { app: APP, bind, uwsgi_allow_ips: "10.0.0.0/8" }, async (server) => {
+      for (const [index, name] of NAMES.entries()) {
+        const client = await server.connect(server.addresses[index]);
+        client.send(SEND[name](variables()));
         await eventually(() => client.ending !== null, () => client.received);
         expect(client.received).toBe("");
-        await eventually(() => refusals(server).length > 0, () => server.stderr);
-        expect(refusals(server)).toEqual([
+        await eventually(() => refusals(server).length > index, () => server.stderr);
+        expect(refusals(server).slice(index)).toEqual([
           `Refused request from 127.0.0.1: ${name} from a peer that is not in uwsgi_allow_ips`,
         ]);
-      });
+      }
     });
+  });
 
-    test("a pool speaks it too, and HTTP beside it", async () => {
-      const bind = ["127.0.0.1:0", `${name}://127.0.0.1:0`];
-      await withServer(runtime, { app: APP, workers: 1, bind, permissions: POOL }, async (server) => {
-        const [http, gateway] = server.addresses;
-        expect(await response(name, (await server.connect(gateway)).send(post("hello")))).toMatch(/200 OK/);
-        const direct = await server.connect(http);
-        direct.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        expect((await direct.response()).status).toBe(200);
-      });
+  test("a pool speaks them too, and HTTP beside them", async () => {
+    const bind = ["127.0.0.1:0", ...NAMES.map((name) => `${name}://127.0.0.1:0`)];
+    await withServer(runtime, { app: APP, workers: 1, bind, permissions: POOL }, async (server) => {
+      const [http, ...gateways] = server.addresses;
+      for (const [index, name] of NAMES.entries()) {
+        const client = await server.connect(gateways[index]);
+        expect(await response(name, client.send(SEND[name](variables())))).toMatch(/200 OK/);
+      }
+      const direct = await server.connect(http);
+      direct.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      expect((await direct.response()).status).toBe(200);
     });
   });
 
