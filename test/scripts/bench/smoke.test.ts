@@ -13,7 +13,7 @@ const skipped = !hasWrk() && process.env.CI !== "true";
 
 test.skipIf(skipped)(
   `npm run bench -- --smoke${skipped ? ` (skipped: ${WRK_MISSING})` : ""}`,
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "tricorn-bench-test-"));
     try {
