@@ -52,6 +52,10 @@ const TICK = 250;
 const SPARE_PARSERS = 256;
 /** Milliseconds for what has arrived before a drain to be read: turns of the event loop, on a busy machine, too. */
 const TURN = 50;
+/** Milliseconds for the first request of who has connected before a drain that has a grace: nobody connects to be silent. */
+const NEWCOMER = 1000;
+/** Turns of the event loop in which what has arrived before the end of a grace is read, however late its timer is told. */
+const LAST_TURNS = 5;
 
 const PLAINTEXT = "no TLS handshake where TLS is spoken: plain HTTP, perhaps (RFC 8446 §4)";
 
@@ -120,6 +124,7 @@ export class Server {
   /** Who waits for the end of a drain. */
   readonly #drains: (() => void)[] = [];
   #cut: ReturnType<typeof setTimeout> | undefined;
+  #newcomers: ReturnType<typeof setTimeout> | undefined;
 
   constructor(application: Application, runtime: Runtime, settings: ServerSettings, events: EventBus) {
     this.application = application;
@@ -251,14 +256,14 @@ export class Server {
   /**
    * Ends gracefully: no new connections, and `Connection: close` with every response. Connections that are idle, or have
    * not sent anything yet, are closed after `grace` seconds (default 0): until then one more request is served, so that
-   * none is lost that was on its way. From then on `graceful_timeout` counts, after which those that are left are cut.
+   * none is lost that was on its way; who has a grace and has asked nothing yet has a second at least. From then on `graceful_timeout` counts, after which those that are left are cut.
    * Resolves when all connections are gone, with TLS not before the grace is over. Called again, the grace that ends first counts.
    */
   async drain({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
     this.draining = true;
     await this.hold();
     const wait = TURN + grace * 1000;
-    const timer = setTimeout(() => this.#endGrace(), wait);
+    const timer = setTimeout(() => this.#endGrace(grace > 0 ? Math.max(0, NEWCOMER - wait) : 0), wait);
     // So that connections and requests that have arrived already are known; a runtime tells of one with TLS only when
     // hands have been shaken.
     await new Promise((resolve) => setTimeout(resolve, this.#secure ? wait : TURN));
@@ -267,10 +272,13 @@ export class Server {
     this.#stopTicking();
   }
 
-  #endGrace(): void {
+  /** @param more milliseconds that connections without any request have besides */
+  async #endGrace(more: number): Promise<void> {
+    for (let turn = 0; turn < LAST_TURNS; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.closesIdle) return;
     this.closesIdle = true;
-    for (const session of this.#sessions) session.drain();
+    for (const session of this.#sessions) if (more === 0 || session.asked) session.drain();
+    if (more > 0) this.#newcomers = setTimeout(() => this.#sessions.forEach((session) => session.drain()), more);
     const limit = this.settings.graceful_timeout;
     if (limit === 0 || this.#sessions.size === 0) return;
     this.#cut = setTimeout(() => {
@@ -282,6 +290,7 @@ export class Server {
 
   #drained(): void {
     clearTimeout(this.#cut);
+    clearTimeout(this.#newcomers);
     for (const resolve of this.#drains.splice(0)) resolve();
   }
 

@@ -88,6 +88,11 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     this.#deadline = server.after(server.settings.header_timeout);
   }
 
+  /** It has had a request. */
+  get asked(): boolean {
+    return this.#requests > 0;
+  }
+
   /** Between requests, or before the first one. */
   get idle(): boolean {
     return this.#exchange === null && this.#tunnel === null && !this.#closing &&

@@ -468,8 +468,9 @@ onEachKind("a pool", (runtime) => {
 
     test("after max_worker_lifetime, and above max_worker_memory", async () => {
       await withServer(runtime, { ...POOL, workers: 1, max_worker_lifetime: 1 }, async (server) => {
+        const [first] = workers(server);
         await ready(server, 2);
-        await eventually(() => workers(server).length === 1, () => server.stderr);
+        await eventually(() => !workers(server).includes(first!), () => server.stderr);
       });
       await withServer(runtime, { ...POOL, workers: 1, max_worker_memory: 400 }, async (server) => {
         const [first] = workers(server);

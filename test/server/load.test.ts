@@ -462,6 +462,22 @@ describe("drain with grace", () => {
     expect(notices).toEqual([]);
   });
 
+  it("gives a new connection a second for its first request, however short the grace is for the others", async () => {
+    const { runtime, server } = await serve(hello);
+    const [idle, fresh, silent] = [runtime.connect(), runtime.connect(), runtime.connect()];
+    void idle.send(GET);
+    const drained = server.drain({ grace: 0.1 });
+    await vi.advanceTimersByTimeAsync(900);
+    expect([idle, fresh, silent].map((client) => client.ended)).toEqual([true, false, false]);
+    void fresh.send(GET);
+    expect(fresh.received).toMatch(/^HTTP\/1\.1 200[^]*Connection: close\r\n[^]*hello$/);
+    await vi.advanceTimersByTimeAsync(200);
+    expect([silent.ended, silent.received]).toEqual([true, ""]);
+    for (const client of [idle, fresh, silent]) client.end();
+    await drained;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("a connection that was told to live on before the drain may still send its next request", async () => {
     let last!: () => void;
     const { runtime, server } = await serve(async function* (_environ, startResponse) {
