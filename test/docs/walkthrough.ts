@@ -117,6 +117,9 @@ export function testWalkthrough(document: string, deeds: Deeds, programs: readon
 /** In commands that only a Node needs that does not load TypeScript by itself. */
 const FOR_OLD_NODE = /wasm-typescript|tricorn\/typescript/;
 
+/** A command that changes nothing. */
+const LOOK = /^curl --silent http:\S+(?: \||$)/;
+
 /** Shown when a server is there. */
 const READY = /Listening at: |Quit with Ctrl-C|start worker process \d/;
 
@@ -161,6 +164,8 @@ export class Reading {
   readonly #servers: Typed[] = [];
   /** What the last command has shown, until the text has shown it. */
   #shown: string | null = null;
+  /** Types the last command again, where it only looks at something. */
+  #lookAgain: (() => Promise<void>) | null = null;
   /** What commands of Tricorn have shown, all of it. */
   #told = "";
 
@@ -242,8 +247,11 @@ export class Reading {
   }
 
   async #obey({ line, language, text }: Step): Promise<void> {
-    if (language === "sh") await this.#type(line, text);
-    else if (language === "text") await this.#see(text);
+    if (language === "sh") {
+      await this.#type(line, text);
+      const looks = text.trimEnd().split("\n").every((command) => LOOK.test(command));
+      this.#lookAgain = looks ? () => this.#type(line, text) : null;
+    } else if (language === "text") await this.#see(text);
     else this.#copy(text);
   }
 
@@ -311,6 +319,17 @@ export class Reading {
     const wanted = likeness(text);
     const command = this.#shown === null ? null : likeness(this.#there(this.#shown));
     if (command === wanted) {
+      this.#shown = null;
+      return;
+    }
+    // While workers are replaced an old one may have answered.
+    if (this.#lookAgain !== null && command !== null) {
+      const again = this.#lookAgain;
+      const isThere = async (): Promise<boolean> => {
+        await again();
+        return this.#shown !== null && likeness(this.#there(this.#shown)) === wanted;
+      };
+      await eventually(isThere, () => `it shows\n${wanted}\n\nand ever again it is\n${this.#shown}`, 10_000);
       this.#shown = null;
       return;
     }
