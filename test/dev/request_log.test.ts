@@ -175,7 +175,7 @@ describe("what goes wrong", () => {
       /^12:00:00 {8}400 {18}You are speaking HTTPS .* http:\/\/127\.0\.0\.1:8000, or .*--https\n$/,
     ],
     ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", /^12:00:00 {8}505 .*HTTP\/2.*--http1\.1\n$/],
-    ["what is nothing", "\0\x1b[31m", /^12:00:00 {8}400 {18}refused: malformed request line .*\n$/],
+    ["what is nothing", "\x02\x1b[31m", /^12:00:00 {8}400 {18}refused: malformed request line .*\n$/],
   ])("%s instead of a request is explained", async (_, input, expected) => {
     expect((await ask(() => null, input)).text()).toMatch(expected);
   });
