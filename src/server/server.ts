@@ -207,9 +207,7 @@ export class Server {
       session.turnAway(`${gateway} from a peer that is not in uwsgi_allow_ips`);
     } else if (limit > 0 && this.#sessions.size > limit) {
       session.refuse(new RemoteProtocolError(503, "too many connections: worker_connections"));
-    } else if (gateway !== undefined) {
-      // The web server tells of its client itself.
-    } else if (this.settings.proxy_protocol !== "off") {
+    } else if (gateway === undefined && this.settings.proxy_protocol !== "off") {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }
     return session;
@@ -256,8 +254,9 @@ export class Server {
   /**
    * Ends gracefully: no new connections, and `Connection: close` with every response. Connections that are idle, or have
    * not sent anything yet, are closed after `grace` seconds (default 0): until then one more request is served, so that
-   * none is lost that was on its way; who has a grace and has asked nothing yet has a second at least. From then on `graceful_timeout` counts, after which those that are left are cut.
-   * Resolves when all connections are gone, with TLS not before the grace is over. Called again, the grace that ends first counts.
+   * none is lost that was on its way; with a grace, those that have asked nothing yet have a second at least. From then
+   * on `graceful_timeout` counts, after which those that are left are cut. Resolves when all connections are gone, with
+   * TLS not before the grace is over. Called again, the grace that ends first counts.
    */
   async drain({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
     this.draining = true;
@@ -275,12 +274,13 @@ export class Server {
   /** @param more milliseconds that connections without any request have besides */
   async #endGrace(more: number): Promise<void> {
     for (let turn = 0; turn < LAST_TURNS; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
-    if (this.closesIdle) return;
+    const again = this.closesIdle;
     this.closesIdle = true;
     for (const session of this.#sessions) if (more === 0 || session.asked) session.drain();
+    if (again || this.#sessions.size === 0) return;
     if (more > 0) this.#newcomers = setTimeout(() => this.#sessions.forEach((session) => session.drain()), more);
     const limit = this.settings.graceful_timeout;
-    if (limit === 0 || this.#sessions.size === 0) return;
+    if (limit === 0) return;
     this.#cut = setTimeout(() => {
       this.notice("warning", `${this.#sessions.size} connections were cut after graceful_timeout`);
       for (const session of this.#sessions) session.destroy();

@@ -478,6 +478,20 @@ describe("drain with grace", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("asked again without grace, a new connection is closed at once, too", async () => {
+    const { runtime, server } = await serve(hello);
+    const silent = runtime.connect();
+    const drained = server.drain({ grace: 0.1 });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(silent.ended).toBe(false);
+    void server.drain();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(silent.ended).toBe(true);
+    silent.end();
+    await drained;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("a connection that was told to live on before the drain may still send its next request", async () => {
     let last!: () => void;
     const { runtime, server } = await serve(async function* (_environ, startResponse) {
