@@ -9,24 +9,20 @@ import { Load, SCENARIOS } from "../../scripts/zero_loss/scenarios.ts";
 import { Client } from "../support/client.ts";
 import { onEachKind, type TestRuntime } from "../support/runtimes.ts";
 import { type ServerProcess, startServer } from "../support/server.ts";
-import { apacheMain, findProgram, freePort, Project, run, WebServer } from "./support.ts";
+import {
+  apacheMain,
+  APP,
+  findProgram,
+  freePort,
+  LIES,
+  LIMIT,
+  PERMISSIONS,
+  Project,
+  run,
+  WebServer,
+} from "./support.ts";
 
 const apache = findProgram("apache2");
-const APP = "test/deployment/application.ts";
-const PERMISSIONS = ["--allow-write", "--allow-run"];
-const LIMIT = 300_000;
-
-const LIES = [
-  "Forwarded: for=6.6.6.6;proto=https;host=evil",
-  "X-Forwarded-For: 6.6.6.6",
-  "X-Forwarded-Host: evil",
-  "X-Forwarded-Port: 6",
-  "X-Forwarded-Proto: https",
-  "X-Forwarded-Protocol: ssl",
-  "X-Forwarded-Ssl: on",
-  "X-Real-IP: 6.6.6.6",
-  "",
-].join("\r\n");
 
 if (apache === null) test.skip("apache2 is not here: apt-get install apache2", () => {});
 else {

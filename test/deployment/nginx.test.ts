@@ -12,27 +12,10 @@ import { Client } from "../support/client.ts";
 import { onEachKind, RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
 import { type ServerProcess, startServer } from "../support/server.ts";
 import { type Machine, Network, networkMissing } from "./network.ts";
-import { findProgram, freePort, nginxMain, Project, run, WebServer } from "./support.ts";
+import { APP, findProgram, freePort, LIES, LIMIT, nginxMain, PERMISSIONS, Project, run, WebServer } from "./support.ts";
 
 const nginx = findProgram("nginx");
 const noNetwork = networkMissing();
-const APP = "test/deployment/application.ts";
-/** What lets workers start, and listen on a unix socket, on Deno. */
-const PERMISSIONS = ["--allow-write", "--allow-run"];
-/** Milliseconds, for what hangs. */
-const LIMIT = 300_000;
-
-const LIES = [
-  "Forwarded: for=6.6.6.6;proto=https;host=evil",
-  "X-Forwarded-For: 6.6.6.6",
-  "X-Forwarded-Host: evil",
-  "X-Forwarded-Port: 6",
-  "X-Forwarded-Proto: https",
-  "X-Forwarded-Protocol: ssl",
-  "X-Forwarded-Ssl: on",
-  "X-Real-IP: 6.6.6.6",
-  "",
-].join("\r\n");
 
 type Fields = Record<string, string> & { readonly headers: readonly (readonly [string, string])[] };
 

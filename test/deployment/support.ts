@@ -11,6 +11,26 @@ import { ROOT, type TestRuntime } from "../support/runtimes.ts";
 import { eventually } from "../support/wait.ts";
 import type { Machine } from "./network.ts";
 
+/** The application behind the web servers. */
+export const APP = "test/deployment/application.ts";
+/** What lets workers start, and listen on a unix socket, on Deno. */
+export const PERMISSIONS: readonly string[] = ["--allow-write", "--allow-run"];
+/** Milliseconds, for what hangs. */
+export const LIMIT = 300_000;
+
+/** Fields in which a client says that it is another one. */
+export const LIES: string = [
+  "Forwarded: for=6.6.6.6;proto=https;host=evil",
+  "X-Forwarded-For: 6.6.6.6",
+  "X-Forwarded-Host: evil",
+  "X-Forwarded-Port: 6",
+  "X-Forwarded-Proto: https",
+  "X-Forwarded-Protocol: ssl",
+  "X-Forwarded-Ssl: on",
+  "X-Real-IP: 6.6.6.6",
+  "",
+].join("\r\n");
+
 /** What is where Debian puts it, or in the PATH; null where it is not. */
 export function findProgram(name: string): string | null {
   const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
