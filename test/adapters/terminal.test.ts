@@ -1,13 +1,13 @@
 // Keys of a real terminal, which script(1) of util-linux makes, on each runtime; and how the terminal is left.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { splitKeys } from "../../adapters/terminal.ts";
 import { onEachRuntime, ROOT, type TestRuntime } from "../support/runtimes.ts";
+import { spawnInTerminal } from "../support/terminal.ts";
 import { eventually } from "../support/wait.ts";
 import { Program, wordsOf } from "./dev_host_program.ts";
 
@@ -48,11 +48,7 @@ class InTerminal {
     const program = wordsOf(runtime, ["keys"]).map((word) => `'${word}'`).join(" ");
     const text = `stty -a > ${this.#folder}.before; ${around.replace("PROGRAM", program)}; echo ended with $?; ` +
       `stty -a > ${this.#folder}.after`;
-    this.#child = spawn("script", ["-qfec", text, "/dev/null"], {
-      cwd: ROOT,
-      stdio: ["pipe", "pipe", "inherit"],
-      env: { ...process.env, SHELL: "/bin/bash" },
-    });
+    this.#child = spawnInTerminal(text, { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
     running.add(this.#child);
     this.#child.stdout!.setEncoding("utf8").on("data", (text: string) => this.#output += text);
     this.#child.on("close", (code) => {

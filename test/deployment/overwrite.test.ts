@@ -1,10 +1,10 @@
 // `tricorn init` asks in a real terminal, which script(1) of util-linux makes, before it overwrites; with no more of Deno's
 // permissions than init needs. The rules are in test/cli/init.test.ts.
 
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { onEachKind } from "../support/runtimes.ts";
+import { spawnInTerminal } from "../support/terminal.ts";
 import { eventually } from "../support/wait.ts";
 import { Project } from "./support.ts";
 
@@ -16,17 +16,14 @@ onEachKind("tricorn init in a terminal", (runtime) => {
       project.write("deploy/shop.nginx.conf", "mine\n");
       const command = project.initWords(runtime, "nginx").map((word) => `'${word}'`).join(" ");
       const text = `stty -a > before; ${command}; code=$?; stty -a > after; exit $code`;
-      const child = spawn("script", ["-qfec", text, "/dev/null"], {
-        cwd: project.folder,
-        stdio: ["pipe", "pipe", "inherit"],
-      });
+      const child = spawnInTerminal(text, { cwd: project.folder, stdio: ["pipe", "pipe", "inherit"] });
       let output = "";
       let ended: number | null = null;
-      child.stdout.setEncoding("utf8").on("data", (chunk: string) => output += chunk);
+      child.stdout!.setEncoding("utf8").on("data", (chunk: string) => output += chunk);
       child.on("close", (status) => ended = status ?? -1);
       try {
         await eventually(() => output.includes("Overwrite it? [y/N] ") || ended !== null, () => output);
-        child.stdin.write(key);
+        child.stdin!.write(key);
         await eventually(() => ended !== null, () => output);
         expect(output).toContain(`[y/N] ${answer}\r\n`);
         expect(ended, output).toBe(code);

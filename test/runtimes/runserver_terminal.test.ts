@@ -1,7 +1,7 @@
 // `tricorn runserver` and its terminal, which script(1) of util-linux makes: keys, colours, and how it is left; what the log
 // says of strange clients; and that nobody reads it.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { freePort, programOf, Project, withDevServer } from "../support/dev_server.ts";
 import { onEachKind, type TestRuntime } from "../support/runtimes.ts";
+import { spawnInTerminal } from "../support/terminal.ts";
 import { eventually } from "../support/wait.ts";
 
 const APP = `
@@ -59,13 +60,13 @@ class InShell {
     const text = terminal
       ? `stty -a > ${this.#folder}/before; ${program} ${after}; echo ended with $?; stty -a > ${this.#folder}/after`
       : `${program} ${after}`;
-    const [shell, ...rest] = terminal ? ["script", "-qfec", text, "/dev/null"] : ["bash", "-c", text];
-    this.#child = spawn(shell!, rest, {
+    const options: SpawnOptions = {
       cwd: this.project.folder,
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
-      env: { ...process.env, PWD: this.project.folder, SHELL: "/bin/bash", MARK: this.#mark, PORT: "", ...env },
-    });
+      env: { ...process.env, PWD: this.project.folder, MARK: this.#mark, PORT: "", ...env },
+    };
+    this.#child = terminal ? spawnInTerminal(text, options) : spawn("bash", ["-c", text], options);
     running.add(this);
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => this.output += text);
