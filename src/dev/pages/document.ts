@@ -73,18 +73,15 @@ export function rows(title: string, list: readonly Row[]): Value {
   return markup`
     <details class="card">
       <summary>${title} <span class="at">${list.length}</span></summary>
-      <dl class="mono">${
-    list.map(([name, value]) =>
-      markup`
-          <div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>
-        `
-    )
-  }</dl>
+      ${definitions(list)}
     </details>
   `;
+}
+
+/** Names and values. */
+export function definitions(list: readonly Row[]): Value {
+  const row = ([name, value]: Row): Value => markup`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return markup`<dl class="mono">${list.map(row)}</dl>`;
 }
 
 /** What can be copied: the button is there where a script runs, and the text is there always. */

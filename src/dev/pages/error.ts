@@ -2,7 +2,7 @@
 
 import { escapeLine } from "../../observe/text.ts";
 import type { Failure } from "../failure.ts";
-import { copyButton, copyText, document, type PageContext, rows } from "./document.ts";
+import { copyButton, copyText, definitions, document, type PageContext, rows } from "./document.ts";
 import { causes, culprit, editLink, failureJson, failureText, frameList, heading, messageOf } from "./failure.ts";
 import { markup, type Value } from "./html.ts";
 import type { RequestInfo, Row } from "./request.ts";
@@ -71,16 +71,7 @@ export function requestView(
   return markup`
     <h2>Request</h2>
     <div class="card">
-      <dl class="mono">${
-    head.map(([name, value]) =>
-      markup`
-          <div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>
-        `
-    )
-  }</dl>
+      ${definitions(head)}
     </div>
     ${rows("Query", query)}${rows("Headers", headers)}${rows("Environ", environ)}
   `;
