@@ -153,7 +153,41 @@ let isLightHeaders: (value: object) => value is LightHeaders;
 let sharePairs: (headers: LightHeaders) => readonly Header[];
 let headersOver: (pairs: readonly Header[], shared: boolean, immutable: boolean) => LightHeaders;
 let headersOfEnviron: (environ: Environ) => LightHeaders;
-let wasChanged: (headers: LightHeaders) => boolean;
+let changesOf: (headers: LightHeaders) => number;
+let sortedOf: (headers: LightHeaders) => [string, string][];
+let copyHeaders: (headers: LightHeaders) => LightHeaders;
+
+// Web IDL, "default iterator objects": each step goes by an index into what the headers hold by then.
+class HeadersIterator<T> implements Iterator<T, undefined> {
+  readonly #headers: LightHeaders;
+  readonly #part: (pair: [string, string]) => T;
+  #pairs: readonly [string, string][];
+  #changes: number;
+  #next = 0;
+
+  constructor(headers: LightHeaders, part: (pair: [string, string]) => T) {
+    this.#headers = headers;
+    this.#part = part;
+    this.#pairs = sortedOf(headers);
+    this.#changes = changesOf(headers);
+  }
+
+  next(): IteratorResult<T, undefined> {
+    if (this.#changes !== changesOf(this.#headers)) {
+      this.#pairs = sortedOf(this.#headers);
+      this.#changes = changesOf(this.#headers);
+    }
+    const pair = this.#pairs[this.#next++];
+    return pair === undefined ? { done: true, value: undefined } : { done: false, value: this.#part(pair) };
+  }
+}
+
+// What every iterator inherits: itself as an iterable, and where the runtime has them, map, filter and the like.
+Object.setPrototypeOf(HeadersIterator.prototype, Object.getPrototypeOf(Object.getPrototypeOf([].values())));
+
+function iterate<T>(headers: LightHeaders, part: (pair: [string, string]) => T): IterableIterator<T> {
+  return new HeadersIterator(headers, part) as unknown as IterableIterator<T>;
+}
 
 /** Headers that pass for the native ones, and cost an array. */
 export class LightHeaders {
@@ -163,7 +197,7 @@ export class LightHeaders {
   // Whether #pairs belongs to somebody else too, and must be copied before it is changed.
   #shared = true;
   #immutable = false;
-  #changed = false;
+  #changes = 0;
 
   static {
     isLightHeaders = (value): value is LightHeaders => #pairs in value;
@@ -184,7 +218,16 @@ export class LightHeaders {
       headers.#environ = environ;
       return headers;
     };
-    wasChanged = (headers) => headers.#changed;
+    changesOf = (headers) => headers.#changes;
+    sortedOf = (headers) => sortAndCombine(headers.#pairs ?? headers.#fill());
+    copyHeaders = (headers) => {
+      const copy = new LightHeaders();
+      copy.#pairs = headers.#pairs;
+      copy.#environ = headers.#environ;
+      copy.#changes = headers.#changes;
+      headers.#shared = true;
+      return copy;
+    };
   }
 
   constructor(init?: HeadersInit) {
@@ -247,26 +290,22 @@ export class LightHeaders {
 
   forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
     if (typeof callback !== "function") throw new TypeError("forEach needs a function");
-    for (const [name, value] of this.#sorted()) callback.call(thisArg, value, name, this as unknown as Headers);
+    for (const [name, value] of this.entries()) callback.call(thisArg, value, name, this as unknown as Headers);
   }
 
-  *keys(): IterableIterator<string> {
-    for (const pair of this.#sorted()) yield pair[0];
+  keys(): IterableIterator<string> {
+    return iterate(this, (pair) => pair[0]);
   }
 
-  *values(): IterableIterator<string> {
-    for (const pair of this.#sorted()) yield pair[1];
+  values(): IterableIterator<string> {
+    return iterate(this, (pair) => pair[1]);
   }
 
   entries(): IterableIterator<[string, string]> {
-    return this.#sorted().values();
+    return iterate(this, (pair) => pair);
   }
 
   declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
-
-  #sorted(): [string, string][] {
-    return sortAndCombine(this.#pairs ?? this.#fill());
-  }
 
   #fill(): readonly Header[] {
     this.#shared = true;
@@ -275,7 +314,7 @@ export class LightHeaders {
 
   #own(): Header[] {
     if (this.#immutable) throw new TypeError("these headers are immutable");
-    this.#changed = true;
+    this.#changes++;
     const pairs = this.#pairs ?? this.#fill();
     if (!this.#shared) return pairs as Header[];
     this.#shared = false;
@@ -304,4 +343,9 @@ Object.setPrototypeOf(LightHeaders.prototype, NativeHeaders.prototype);
 completeFrom(LightHeaders.prototype, new NativeHeaders(), (light: LightHeaders) => new NativeHeaders([...light]));
 standsFor(LightHeaders, NativeHeaders);
 
-export { headersOfEnviron, headersOver, sharePairs, wasChanged };
+/** Whether `headers` are no longer what they were made of. */
+export function wasChanged(headers: LightHeaders): boolean {
+  return changesOf(headers) > 0;
+}
+
+export { copyHeaders, headersOfEnviron, headersOver, sharePairs };

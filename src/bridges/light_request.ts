@@ -2,7 +2,7 @@
 // native request, its headers, URL and signal are made when an application needs them, and not before.
 
 import type { Environ } from "../esgi/environ.ts";
-import { headersOfEnviron, type LightHeaders, wasChanged } from "./light_headers.ts";
+import { copyHeaders, headersOfEnviron, type LightHeaders, wasChanged } from "./light_headers.ts";
 import { completeFrom, hasInstance, NativeRequest, NativeResponse, standsFor } from "./natives.ts";
 import { requestUrl } from "./request_url.ts";
 
@@ -140,9 +140,7 @@ export class LightRequest {
     if (this.#hasBody() || this.#native !== null) return this.#reveal().clone();
     const copy = new LightRequest(this.#environ);
     copy.#url = this.#url;
-    if (this.#headers !== null && wasChanged(this.#headers)) {
-      for (const [name, value] of this.#headers) copy.headers.set(name, value);
-    }
+    if (this.#headers !== null) copy.#headers = copyHeaders(this.#headers);
     return copy as unknown as Request;
   }
 

@@ -35,8 +35,12 @@ export function hasInstance(asked: unknown, value: unknown, light: unknown, nati
 export function completeFrom<T extends object>(prototype: object, sample: T, reveal: (light: never) => T): void {
   const nativePrototype = Object.getPrototypeOf(sample) as object;
   for (const key of Reflect.ownKeys(nativePrototype)) {
-    if (Object.hasOwn(prototype, key)) continue;
     const descriptor = Object.getOwnPropertyDescriptor(nativePrototype, key)!;
+    if (Object.hasOwn(prototype, key)) {
+      // Members of a Web IDL interface enumerate (`for in`), which those of a class do not.
+      Object.defineProperty(prototype, key, { enumerable: descriptor.enumerable ?? false });
+      continue;
+    }
     if (typeof descriptor.value === "function") {
       const method = descriptor.value as (...args: unknown[]) => unknown;
       Object.defineProperty(prototype, key, {

@@ -157,6 +157,27 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    name: "Headers: an iterator goes by what they hold when it is asked",
+    run({ Headers }) {
+      const headers = new Headers({ a: "1", b: "2", c: "3" });
+      const seen: string[] = [];
+      for (const [name] of headers) {
+        seen.push(name);
+        headers.delete(name);
+      }
+      for (const name of headers.keys()) {
+        seen.push(name);
+        if (seen.length < 5) headers.append(`d${seen.length}`, "4");
+      }
+      equal([seen, [...headers]], [["a", "c", "b", "d3", "d4"], [["b", "2"], ["d3", "4"], ["d4", "4"]]]);
+      const values = headers.values();
+      const [first] = [values.next().value];
+      headers.set("d3", "5");
+      equal([first, ...values, values.next().done], ["2", "5", "4", true]);
+    },
+    skip: { "bun native": "Bun's iterators have a list of their own" },
+  },
+  {
     name: "Headers: each Set-Cookie stays apart",
     run({ Headers }) {
       const headers = new Headers([["set-cookie", "a=1"], ["x", "y"], ["Set-Cookie", "b=2"]]);
@@ -731,6 +752,21 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    name: "Response: its members enumerate, as do those of its Headers",
+    run({ Response }) {
+      const members = (value: object): string[] => {
+        const names: string[] = [];
+        for (const name in value) names.push(name);
+        return names;
+      };
+      const response = new Response("");
+      for (const name of ["body", "headers", "status", "text"]) {
+        equal([name, members(response).includes(name)], [name, true]);
+      }
+      equal([members(response.headers).includes("get"), Object.keys(response)], [true, []]);
+    },
+  },
+  {
     name: "Response: a native one made of a light one",
     async run({ Response, native }) {
       const response = new Response("text", { status: 201, headers: { x: "y" } });
@@ -779,6 +815,16 @@ export const CASES: readonly Case[] = [
       equal([made.integrity, made.keepalive, made.body, made.bodyUsed], ["", false, null, false]);
     },
     skip: { "bun native": "Bun's differ", "deno native": "Deno's differ" },
+  },
+  {
+    name: "Request: its members enumerate",
+    run({ request }) {
+      const names: string[] = [];
+      for (const name in request("GET", "http://localhost/")) names.push(name);
+      for (const name of ["body", "headers", "method", "url", "text"]) {
+        equal([name, names.includes(name)], [name, true]);
+      }
+    },
   },
   {
     name: "Request: instanceof, toStringTag, constructor",
@@ -908,6 +954,19 @@ export const CASES: readonly Case[] = [
         "y",
         null,
       ]);
+    },
+  },
+  {
+    name: "Request: a clone has the headers as they were changed, and so has its clone",
+    run({ request }) {
+      const made = request("GET", "http://localhost/a", { headers: [["x", "y"], ["cookie", "secret"]] });
+      made.headers.delete("cookie");
+      made.headers.append("set-cookie", "a");
+      made.headers.append("set-cookie", "b");
+      for (const copy of [made.clone(), made.clone().clone()]) {
+        equal([copy.headers.get("cookie"), copy.headers.get("x")], [null, "y"]);
+        equal(copy.headers.getSetCookie(), ["a", "b"]);
+      }
     },
   },
   {
