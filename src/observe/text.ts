@@ -54,11 +54,12 @@ const MAX_ERRORS = 10;
 
 function describe(error: unknown, depth: number): string {
   if (!(error instanceof Error) && !isErrorLike(error)) return `thrown: ${preview(error)}`;
-  const head = `${error.name}: ${error.message}`;
-  // Deno colours the frames of a module that is not found.
-  const stack = typeof error.stack === "string" ? error.stack.replace(/\x1b\[[\d;]*m/g, "") : "";
+  // Deno colours the place of a module that is not found, in the message and in the stack.
+  const message = withoutColors(error.message);
+  const head = `${error.name}: ${message}`;
+  const stack = typeof error.stack === "string" ? withoutColors(error.stack) : "";
   // V8 puts the message over the frames; JavaScriptCore (Bun) may give the frames alone.
-  const parts = [stack === "" ? head + placeOf(error) : stack.includes(error.message) ? stack : `${head}\n${stack}`];
+  const parts = [stack === "" ? head + placeOf(error) : stack.includes(message) ? stack : `${head}\n${stack}`];
   if (depth < MAX_DEPTH) {
     const errors: unknown = (error as { errors?: unknown }).errors;
     if (Array.isArray(errors)) {
@@ -67,6 +68,10 @@ function describe(error: unknown, depth: number): string {
     if (error.cause !== undefined) parts.push(`caused by: ${describe(error.cause, depth + 1)}`);
   }
   return parts.join("\n");
+}
+
+function withoutColors(text: string): string {
+  return text.replace(/\x1b\[[\d;]*m/g, "");
 }
 
 /** As a frame, where code could not be parsed: Bun's BuildMessage has no stack. */

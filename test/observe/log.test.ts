@@ -124,6 +124,14 @@ describe("describeError", () => {
     expect(describeError(bare)).toBe("Error: message\nframe@file:1:1");
   });
 
+  test("without colours, and once, where Deno colours the place of a module that is not found", () => {
+    const error = new TypeError('Module not found "b.ts".\n    at \x1b[36mfile:///a.ts\x1b[0m:\x1b[33m1\x1b[0m');
+    error.stack = `TypeError: ${error.message}\n    at load (file:///c.ts:1:1)`;
+    expect(describeError(error)).toBe(
+      'TypeError: Module not found "b.ts".\n    at file:///a.ts:1\n    at load (file:///c.ts:1:1)',
+    );
+  });
+
   test("where code could not be parsed, as Bun tells it", () => {
     const message = {
       name: "BuildMessage",
