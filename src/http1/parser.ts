@@ -82,6 +82,7 @@ const NO_TRAILERS: readonly names.Field[] = [];
 /** One connection's requests, in order. */
 export class RequestParser {
   // The head of the current request; valid from HEAD on.
+  /** From the end of the request line to END: who refuses the request has to know HEAD. Else "". */
   method = "";
   /** As received. */
   target = "";
@@ -254,6 +255,7 @@ export class RequestParser {
           case MESSAGE_END:
             this.#state = REQUEST_LINE;
             this.#headSize = 0;
+            this.method = "";
             return END;
           default:
             return REFUSED;

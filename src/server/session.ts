@@ -270,9 +270,10 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     const exchange = this.#exchange;
     this.#exchange = null;
     let text = this.protocol.answer(refusal(status, reason, this.server.dateLine));
+    // RFC 9110 §9.3.2: HEAD gets the fields alone.
+    const isHead = exchange === null ? this.#parser?.method === "HEAD" : exchange.isHead;
+    if (isHead) text = text.slice(0, text.indexOf("\r\n\r\n") + 4);
     if (exchange !== null) {
-      // RFC 9110 §9.3.2: HEAD gets the fields alone.
-      if (exchange.isHead) text = text.slice(0, text.indexOf("\r\n\r\n") + 4);
       exchange.status = status;
       exchange.headers = [];
       this.#over(exchange, false);

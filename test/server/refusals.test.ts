@@ -113,6 +113,30 @@ describe.each([
   });
 });
 
+describe("RFC 9110 §9.3.2 HEAD", () => {
+  test.each([
+    ["no Host", request("HEAD / HTTP/1.1"), "400 Bad Request"],
+    ["an expectation", request("HEAD / HTTP/1.1", "Host: a", "Expect: x"), "417 Expectation Failed"],
+    [
+      "a long field",
+      request("HEAD / HTTP/1.1", "Host: a", `X: ${"a".repeat(100)}`),
+      "431 Request Header Fields Too Large",
+    ],
+    ["a malformed target", request("HEAD a HTTP/1.1", "Host: a"), "400 Bad Request"],
+  ])("%s is refused without content", async (_name, input, status) => {
+    const { client, statuses } = await converse([input]);
+    expect(statuses).toEqual([status]);
+    expect(client.received).toMatch(/\r\nContent-Length: [1-9]\d*\r\nConnection: close\r\n\r\n$/);
+    expect(client.ended).toBe(true);
+  });
+
+  test("what follows HEAD and is no request is refused with content", async () => {
+    const { client, statuses } = await converse([request("HEAD / HTTP/1.1", "Host: a"), "\0"]);
+    expect(statuses).toEqual(["200 OK", "400 Bad Request"]);
+    expect(client.received).toMatch(/\r\n\r\n400 Bad Request: .+\n$/);
+  });
+});
+
 describe("RFC 9112 §8 incomplete messages", () => {
   test.each([
     ["a head", "GET / HTTP/1.1\r\nHost: a\r\n", ["400 Bad Request"], []],
