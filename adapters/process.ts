@@ -44,6 +44,7 @@ export const processHost: CommandHost = {
   onSignal(signal, listener) {
     try {
       process.on(signal, () => listener());
+      if (signal === "SIGUSR1" && "Deno" in globalThis) keepInspectorClosed(signal);
     } catch {
       // Windows lacks some signals; nobody can send them either.
     }
@@ -65,6 +66,31 @@ export const processHost: CommandHost = {
   canReadEnv,
   exit: (code) => process.exit(code),
 };
+
+/** Milliseconds after `signal` in which Deno's inspector is closed as soon as it opens; most often that takes five. */
+const INSPECTOR_OPENS = 1000;
+
+/**
+ * Deno 2.9.2 and later opens its inspector at 127.0.0.1:9229 on SIGUSR1, whoever listens to that signal (denoland/deno
+ * #35738), and has no switch for it. Every user of the machine could run code in this process by it, so it is closed. One
+ * that was open before, by --inspect, stays.
+ */
+function keepInspectorClosed(signal: string): void {
+  const inspector = createRequire("/")("node:inspector") as typeof import("node:inspector");
+  try {
+    if (inspector.url() !== undefined) return;
+  } catch {
+    // Deno lets nobody ask without --allow-sys; to close it is always allowed.
+  }
+  process.on(signal, () => {
+    const end = performance.now() + INSPECTOR_OPENS;
+    const timer = setInterval(() => {
+      inspector.close();
+      if (performance.now() > end) clearInterval(timer);
+    }, 1);
+    timer.unref();
+  });
+}
 
 type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string };
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeCertificate } from "../../src/dev/certificate.ts";
 import { onEachRuntime, ROOT, type TestRuntime } from "../support/runtimes.ts";
-import { ServerProcess } from "../support/server.ts";
+import { ServerProcess, withServer } from "../support/server.ts";
 import { eventually, sleep } from "../support/wait.ts";
 
 interface Ended {
@@ -182,5 +182,20 @@ onEachRuntime("tricorn", (runtime) => {
     expect(read(moved)).toBe("GET /first HTTP/1.1 200\n");
     expect(read(access)).toBe("GET /second HTTP/1.1 200\n");
     rmSync(directory, { recursive: true });
+  });
+
+  test.runIf(runtime.kind === "deno")("SIGUSR1 leaves no debugger open, though Deno opens one", async () => {
+    await withServer(runtime, { app: FAULTS }, async (server) => {
+      // Deno minds the signal from half a second on; the port may be somebody else's.
+      await eventually(() => {
+        server.signal("SIGUSR1");
+        return /Debugger listening|Failed to start inspector/.test(server.stderr);
+      }, () => server.stderr);
+      await eventually(async () => {
+        const list = await fetch("http://127.0.0.1:9229/json/list").then((reply) => reply.text(), () => "");
+        return [...server.stderr.matchAll(/ws:\S+\/(\S+)/g)].every(([, id]) => !list.includes(id!));
+      }, () => server.stderr);
+      expect((await server.get("/")).status).toBe(200);
+    });
   });
 });
