@@ -27,7 +27,8 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   }
   if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
   const pairs: Header[] = [];
-  for (const pair of response.headers) pairs.push(pair);
+  // Headers of another library may tell names as they were written.
+  for (const [name, value] of response.headers) pairs.push([name.toLowerCase(), value]);
   if (holdsContent(response)) {
     return response.bytes().then((bytes) => {
       if (!pairs.some((pair) => pair[0] === "content-type") && isText(bytes)) pairs.push(TEXT);
@@ -42,10 +43,13 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   if (known !== null) {
     return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, known.length > 0), known);
   }
-  const fields = fieldsOf(status, pairs, true);
-  if (environ.REQUEST_METHOD === "HEAD") return sendStream(environ, startResponse, line, fields, body);
-  startResponse(line, fields);
-  return readAhead(body.getReader());
+  if (environ.REQUEST_METHOD === "HEAD") {
+    return sendStream(environ, startResponse, line, fieldsOf(status, pairs, true), body);
+  }
+  return readAhead(body.getReader()).then((read) => {
+    startResponse(line, fieldsOf(status, pairs, read !== null));
+    return read;
+  });
 }
 
 // Bun adds the Content-Type of a string only when its own server sends it, and does not tell strings from bytes.
@@ -69,7 +73,8 @@ type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>
 // How many microtasks a read of what is there already may take: one to four in Node, Deno and Bun.
 const PATIENCE = 8;
 
-async function readAhead(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Body> {
+// The whole body, or what it takes to read the rest; null when there is none.
+async function readAhead(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | Rest | null> {
   const chunks: Uint8Array[] = [];
   for (;;) {
     let result: Read | null = null;

@@ -28,9 +28,10 @@ function findScales(): ((value: object) => number) | null {
 
 /** True when `response` holds its whole, non-empty content: `bytes()` will not wait. False when that cannot be told. */
 export let holdsContent: (response: Response) => boolean = (response) =>
-  // What else has a weight: the status text, the URL of a fetched response, and properties that somebody added.
-  weigh!(response) - EMPTY_WEIGHT > response.statusText.length * 2 + response.url.length * 2 &&
-  Reflect.ownKeys(response).length === 0;
+  // What else has a weight: a subclass's private fields, properties that somebody added, the status text, and the URL of
+  // a fetched response.
+  Object.getPrototypeOf(response) === NativeResponse.prototype && Reflect.ownKeys(response).length === 0 &&
+  weigh!(response) - EMPTY_WEIGHT > response.statusText.length * 2 + response.url.length * 2;
 
 function walk(): boolean {
   if (weigh === null) return false;

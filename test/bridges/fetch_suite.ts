@@ -60,6 +60,11 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** A response that is no instance of the runtime's class, as that of a ponyfill. */
+function foreign(parts: Pick<Response, "headers" | "body">): Response {
+  return { status: 200, statusText: "", bodyUsed: false, ...parts, [Symbol.toStringTag]: "Response" } as never;
+}
+
 const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 function part(disposition: string, content: string, type = ""): string {
@@ -332,6 +337,26 @@ export const FETCH_CASES: readonly FetchCase[] = [
     },
   },
   {
+    name: "nothing has no type",
+    async run() {
+      const replied = await reply(() => new Response("", { headers: { x: "y" } }));
+      equal([replied.header("x"), replied.header("content-type") === "application/octet-stream"], ["y", false]);
+      const closed = new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.close() });
+      const streamed = await reply(() => foreign({ headers: new Headers({ x: "y" }), body: closed }));
+      equal([streamed.header("x"), streamed.header("content-type"), streamed.text()], ["y", null, ""]);
+    },
+  },
+  {
+    name: "a response of another library, whose Headers tell names as they were written",
+    async run() {
+      const headers = new Map([["Content-Type", "a/b"], ["Connection", "close"], ["X-A", "b"]]);
+      const body = new Blob(["text"]).stream();
+      const replied = await reply(() => foreign({ headers: headers as unknown as Headers, body }));
+      equal(replied.headers, [["content-type", "a/b"], ["x-a", "b"]]);
+      equal(replied.text(), "text");
+    },
+  },
+  {
     name: "each Set-Cookie is sent apart",
     async run() {
       const replied = await reply(() => {
@@ -380,21 +405,29 @@ export const FETCH_CASES: readonly FetchCase[] = [
     },
   },
   {
-    name: "a stream is sent as it comes",
+    name: "a stream is sent as it comes, and that of a subclass with fields of its own",
     async run() {
-      const replied = await reply(() => {
-        let sent = 0;
-        return new Response(
-          new ReadableStream({
-            async pull(controller) {
-              await pause(1);
-              controller.enqueue(encode(`${sent}`));
-              if (++sent === 3) controller.close();
-            },
-          }),
-        );
-      });
-      equal([replied.chunks.length, replied.text()], [3, "012"]);
+      class Mine extends Response {
+        #own: unknown[] = [1, "a field"];
+        get own(): unknown[] {
+          return this.#own;
+        }
+      }
+      for (const Class of [Response, Mine]) {
+        const replied = await reply(() => {
+          let sent = 0;
+          return new Class(
+            new ReadableStream({
+              async pull(controller) {
+                await pause(1);
+                controller.enqueue(encode(`${sent}`));
+                if (++sent === 3) controller.close();
+              },
+            }),
+          );
+        });
+        equal([replied.chunks.length, replied.text()], [3, "012"]);
+      }
     },
   },
   {
