@@ -12,6 +12,11 @@ describe("ResponseHeaders", () => {
     expect(headers.entries()).toEqual([["X-A", "1"], ["Content-TYPE", "text/plain"]]);
   });
 
+  test("only letters have two cases", () => {
+    const headers = new ResponseHeaders({ "X^": "1" });
+    expect([headers.has("x^"), headers.has("X~"), headers.has("X>")]).toEqual([true, false, false]);
+  });
+
   test("set() takes the place of all of a name; append() adds; get() joins", () => {
     const headers = new ResponseHeaders([["Link", "<a>"], ["X", "1"], ["link", "<b>"]]);
     expect(headers.get("LINK")).toBe("<a>, <b>");
@@ -26,6 +31,12 @@ describe("ResponseHeaders", () => {
     headers.setDefault("a", "2");
     headers.setDefault("B", "3");
     expect([...headers]).toEqual([["A", "1"], ["B", "3"]]);
+  });
+
+  test("setDefaults() leaves what is there, of any case", () => {
+    const headers = new ResponseHeaders({ a: "1" });
+    headers.setDefaults(new ResponseHeaders({ A: "2", B: "3" }));
+    expect([...headers]).toEqual([["a", "1"], ["B", "3"]]);
   });
 
   test("delete() takes all of a name", () => {
@@ -59,6 +70,24 @@ describe("ResponseHeaders", () => {
     const headers = new ResponseHeaders({ A: "caf\xe9\t!" });
     expect(headers.get("A")).toBe("caf\xe9\t!");
     expect(() => headers.set("X-Title", "文")).toThrow(/X-Title .*"文".*encodeURIComponent.*contentDispositionHeader/);
+  });
+
+  test("a name is not trusted for its values, nor for the ones before", () => {
+    const headers = new ResponseHeaders();
+    for (let i = 0; i < 3; i++) {
+      headers.set("X-Trusted", "good");
+      expect(() => headers.set("X-Trusted", "good\n")).toThrow(BadHeaderError);
+      expect(() => headers.set("X-Trusted", ["good"] as unknown as string)).toThrow(BadHeaderError);
+    }
+    expect([...headers]).toEqual([["X-Trusted", "good"]]);
+  });
+
+  test("names of any number, and values of any length, are checked", () => {
+    for (let i = 0; i < 300; i++) {
+      const headers = new ResponseHeaders({ [`X-${i}`]: "a".repeat(i) });
+      expect(() => headers.set(`X-${i}`, `${"a".repeat(i)}\r\n`)).toThrow(BadHeaderError);
+      expect(() => headers.set(`X ${i}`, "a")).toThrow(BadHeaderError);
+    }
   });
 
   test("a value that is no string is refused", () => {

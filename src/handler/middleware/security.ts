@@ -4,6 +4,7 @@
 import type { GetResponse, MiddlewareMethods } from "../base.ts";
 import type { HttpRequest } from "../request.ts";
 import { type HttpResponse, HttpResponsePermanentRedirect } from "../response.ts";
+import { ResponseHeaders } from "../response_headers.ts";
 import type { Settings } from "../settings.ts";
 
 /** Each field is set unless the response has it; all by the settings SECURE_*. */
@@ -11,7 +12,7 @@ export class SecurityMiddleware implements MiddlewareMethods {
   readonly #settings: Settings;
   /** Strict-Transport-Security (RFC 6797 §6.1), or null. */
   readonly #hsts: string | null;
-  readonly #fields: readonly (readonly [name: string, value: string])[];
+  readonly #fields: ResponseHeaders;
 
   constructor(_getResponse: GetResponse, settings: Settings) {
     this.#settings = settings;
@@ -22,7 +23,7 @@ export class SecurityMiddleware implements MiddlewareMethods {
     if (referrer.length > 0) fields.push(["Referrer-Policy", referrer.map((policy) => policy.trim()).join(",")]);
     const opener = settings.SECURE_CROSS_ORIGIN_OPENER_POLICY;
     if (opener !== null && opener !== "") fields.push(["Cross-Origin-Opener-Policy", opener]);
-    this.#fields = fields;
+    this.#fields = new ResponseHeaders(fields);
   }
 
   processRequest(request: HttpRequest): HttpResponse | undefined {
@@ -38,7 +39,7 @@ export class SecurityMiddleware implements MiddlewareMethods {
     const { headers } = response;
     // Over plain HTTP a browser must ignore it (RFC 6797 §8.1).
     if (this.#hsts !== null && request.isSecure()) headers.setDefault("Strict-Transport-Security", this.#hsts);
-    for (const [name, value] of this.#fields) headers.setDefault(name, value);
+    headers.setDefaults(this.#fields);
     return response;
   }
 }

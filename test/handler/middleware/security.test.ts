@@ -70,6 +70,10 @@ test.each(Object.entries(OWN))("a view's own %s stands", async (name, value) => 
   expect(await field(name, { SECURE_HSTS_SECONDS: 3600 }, "/own/")).toBe(value);
 });
 
+test("a value that no header can have is an error at the start", () => {
+  expect(() => site({ SECURE_REFERRER_POLICY: "origin\nX: y" })).toThrow(/Referrer-Policy .*line break/);
+});
+
 describe("SECURE_SSL_REDIRECT", () => {
   const on: HandlerSettings = { SECURE_SSL_REDIRECT: true };
 
