@@ -23,7 +23,7 @@ function needsEtag(response: HttpResponse): boolean {
 }
 
 function setEtag(request: HttpRequest, response: HttpResponse): HttpResponse {
-  response.headers.set("ETag", `"${digest(response.whole)}"`);
+  response.headers.set("ETag", etagOf(response.whole));
   return conditional(request, response);
 }
 
@@ -32,7 +32,7 @@ function setEtag(request: HttpRequest, response: HttpResponse): HttpResponse {
  * of ours that have one tag. Text is not encoded for it. Not crypto.subtle's: its promise and its thread cost more than
  * all else that a server and a handler do for a small page.
  */
-function digest(content: Chunk): string {
+function etagOf(content: Chunk): string {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;
   for (let i = 0; i < content.length; i++) {
@@ -42,12 +42,23 @@ function digest(content: Chunk): string {
   }
   const first = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
   const second = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(first ^ (first >>> 13), 3266489909);
-  return hex(first) + hex(second);
+  return quotedHex(first, second);
 }
 
-// toString(16) takes three times as long as the digest itself.
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
-function hex(word: number): string {
-  return HEX[word >>> 24]! + HEX[(word >>> 16) & 0xff]! + HEX[(word >>> 8) & 0xff]! + HEX[word & 0xff]!;
+/**
+ * Both words in hexadecimal, between quotation marks. Made at once: what is joined of pieces is put together only when it is
+ * looked at, which took five times as long on Node, more than the digest itself.
+ */
+function quotedHex(a: number, b: number): string {
+  // deno-fmt-ignore
+  return String.fromCharCode(
+    0x22,
+    DIGITS[a >>> 28]!, DIGITS[a >>> 24 & 15]!, DIGITS[a >>> 20 & 15]!, DIGITS[a >>> 16 & 15]!,
+    DIGITS[a >>> 12 & 15]!, DIGITS[a >>> 8 & 15]!, DIGITS[a >>> 4 & 15]!, DIGITS[a & 15]!,
+    DIGITS[b >>> 28]!, DIGITS[b >>> 24 & 15]!, DIGITS[b >>> 20 & 15]!, DIGITS[b >>> 16 & 15]!,
+    DIGITS[b >>> 12 & 15]!, DIGITS[b >>> 8 & 15]!, DIGITS[b >>> 4 & 15]!, DIGITS[b & 15]!,
+    0x22,
+  );
 }

@@ -20,6 +20,12 @@ describe("ConditionalGetMiddleware", () => {
     expect((await get(page, {}, { method: "HEAD" })).header("ETag")).toBe(first);
   });
 
+  test("the tag is the same in each process, and for text and its bytes in ASCII", async () => {
+    for (const content of ["Hello, World!", new TextEncoder().encode("Hello, World!")]) {
+      expect((await get(() => new HttpResponse(content))).header("ETag")).toBe('"aca6ab8ae39c5356"');
+    }
+  });
+
   test("answers 304 to who has it, also where that is weak by now", async () => {
     const etag = (await get(page)).header("ETag")!;
     for (const field of [etag, `"x", ${etag}`, `W/${etag}`, "*"]) {
