@@ -271,8 +271,11 @@ class Table {
   readonly scope = new Scope();
   readonly #routes: Route[] = [];
   readonly #index = new RouteIndex();
-  /** Paths that need no search: they are text alone, for all methods and hosts, and nothing before may match them. */
-  readonly #exact = new Map<string, readonly Route[]>();
+  /**
+   * Paths that need no search, with what they match: they are text alone, for all methods and hosts, and nothing before may
+   * match them.
+   */
+  readonly exact = new Map<string, { readonly route: Route; readonly matches: readonly Match[] }>();
 
   constructor(patterns: readonly UrlPattern[]) {
     this.#add(patterns, [], this.scope);
@@ -281,7 +284,8 @@ class Table {
       const isText = outline.every((part) => typeof part === "string");
       if (!isText || route.hosts.length > 0 || route.pattern.methods !== null) continue;
       const path = outline.join("");
-      if (this.#index.candidates(path)[0] === i) this.#exact.set(path, [route]);
+      const matches = this.#index.candidates(path)[0] === i ? route.match(path) : null;
+      if (matches !== null) this.exact.set(path, { route, matches });
     }
   }
 
@@ -308,7 +312,7 @@ class Table {
 
   /** The routes that may match, in order. */
   candidates(path: string): readonly Route[] {
-    return this.#exact.get(path) ?? this.#index.candidates(path).map((i) => this.#routes[i]!);
+    return this.#index.candidates(path).map((i) => this.#routes[i]!);
   }
 }
 
@@ -361,9 +365,15 @@ export class URLResolver<E extends Entry = Entry, Outer = unknown> implements Ur
   find(path: string, request?: Resolvable): ResolverMatch | null {
     const rest = this.pattern.match(path)?.rest;
     if (rest === undefined) return null;
+    const table = this.#table ??= new Table(this.patterns);
+    const exact = table.exact.get(rest);
+    if (exact !== undefined) {
+      const { route, matches } = exact;
+      return new ResolverMatch(route, matches, () => this.#tried(path, route));
+    }
     let host: string | null = null;
     let other: { readonly route: Route; readonly matches: Match[]; readonly methods: Set<string> } | null = null;
-    for (const route of (this.#table ??= new Table(this.patterns)).candidates(rest)) {
+    for (const route of table.candidates(rest)) {
       if (request !== undefined && route.hosts.length > 0) {
         const given = host ??= hostOf(request);
         if (!route.hosts.every((wanted) => matchesHost(given, wanted))) continue;

@@ -38,6 +38,13 @@ describe("path()", () => {
     expect(paramsOf("/a", "//a", "/a")).toEqual([{}, null]);
   });
 
+  test("each match has params of its own, also of text alone", () => {
+    const resolver = getResolver([path("articles/", view, { kwargs: { a: 1 } })]);
+    const [first, second] = [resolver.resolve("/articles/"), resolver.resolve("/articles/")];
+    first.params["b"] = 2;
+    expect([first.params, second.params]).toEqual([{ a: 1, b: 2 }, { a: 1 }]);
+  });
+
   test("takes text as it is: nothing in it is an expression", () => {
     for (
       const route of [
