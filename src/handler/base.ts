@@ -246,19 +246,21 @@ export class BaseHandler {
 
 /** Django's MiddlewareMixin: processRequest, what is further in, processResponse. */
 function around({ methods }: Layer, inner: GetResponse): GetResponse {
-  const after = (request: HttpRequest, response: HttpResponse): MaybePromise<HttpResponse> =>
-    methods.processResponse === undefined ? response : methods.processResponse(request, response);
+  const hasRequest = methods.processRequest !== undefined;
+  const hasResponse = methods.processResponse !== undefined;
+  if (!hasRequest && !hasResponse) return inner;
   const through = (request: HttpRequest, early: Answer): MaybePromise<HttpResponse> => {
     const response = early ?? inner(request);
-    return isThenable(response) ? response.then((response) => after(request, response)) : after(request, response);
+    if (!hasResponse) return response;
+    return isThenable(response)
+      ? response.then((response) => methods.processResponse!(request, response))
+      : methods.processResponse!(request, response);
   };
-  if (methods.processRequest !== undefined) {
-    return (request) => {
-      const early = methods.processRequest!(request);
-      return isThenable(early) ? early.then((early) => through(request, early)) : through(request, early);
-    };
-  }
-  return methods.processResponse === undefined ? inner : (request) => through(request, null);
+  if (!hasRequest) return (request) => through(request, null);
+  return (request) => {
+    const early = methods.processRequest!(request);
+    return isThenable(early) ? early.then((early) => through(request, early)) : through(request, early);
+  };
 }
 
 /** The first of the layers' answers that is a response; null when there is none. Later layers are not asked. */

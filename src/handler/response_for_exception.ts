@@ -45,6 +45,8 @@ export function convertExceptionToResponse(getResponse: GetResponse, name: strin
     } catch (error) {
       return responseForException(request, error, sender);
     }
+    // As checkResponse() has it, at once: this stands around each middleware.
+    if (response instanceof HttpResponse && !response.closed) return response;
     if (!isThenable(response)) return checked(request, response);
     return response.then(
       (response) => checked(request, response),
