@@ -16,7 +16,7 @@ type Listener = (...parameters: any[]) => void;
 export interface NodeRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  /** Express: the target as received. */
+  /** Express, Connect: the target as received. */
   readonly originalUrl?: string | undefined;
   /** Express: where the listener is mounted, encoded. */
   readonly baseUrl?: string | undefined;
@@ -62,7 +62,8 @@ export interface ToNodeOptions {
 
 /**
  * A request listener that runs `application`: `http.createServer(toNodeListener(application))`,
- * `express().use("/mount", toNodeListener(application))`. Mount it before body parsers, which take the body away.
+ * `express().use("/mount", toNodeListener(application))`, and the same in Connect, Vite and Fastify's middie. Mount it
+ * before body parsers, which take the body away.
  *
  * An application that throws is answered with 500 (an `InputError` that it let pass, with that error's status) while
  * its head has not gone, and its connection is destroyed after, as it is when a body ends before its Content-Length.
@@ -302,7 +303,7 @@ function makeEnviron(
   const url = request.url ?? "/";
   const target = request.originalUrl ?? url;
   const encrypted = socket.encrypted === true;
-  const baseUrl = request.baseUrl ?? "";
+  const mount = mountOf(request, url);
   const authority = pairs(request.rawHeaders, true).find(([name]) => name === ":authority")?.[1];
   const address = plainAddress(socket.remoteAddress ?? "");
   const environ = makeRequestEnviron({
@@ -314,7 +315,7 @@ function makeEnviron(
     input,
     errors,
     signal,
-    ...(baseUrl === "" ? {} : { scriptName: decodePath(baseUrl), path: pathBelow(url, target, baseUrl) }),
+    ...(mount === "" ? {} : { scriptName: decodePath(mount), path: pathBelow(url, target, mount) }),
     remoteAddress: address,
     remotePort: address === "" ? undefined : socket.remotePort,
     fallbackHost: authority ?? (socket.localPort === undefined ? "localhost" : `localhost:${socket.localPort}`),
@@ -324,10 +325,24 @@ function makeEnviron(
   return environ;
 }
 
-/** The path below Express's mount. For the mount itself Express says "/", which the client did not. */
-function pathBelow(url: string, target: string, baseUrl: string): string {
-  const path = url.replace(/\?.*$/s, "");
-  return path === "/" && target.replace(/\?.*$/s, "") === baseUrl ? "" : path;
+/** Encoded. Connect and its like (Vite, Fastify's middie, Polka) tell it only by what they cut from the URL. */
+function mountOf({ baseUrl, originalUrl }: NodeRequest, url: string): string {
+  if (baseUrl !== undefined || originalUrl === undefined) return baseUrl ?? "";
+  const whole = pathOf(originalUrl);
+  const path = pathOf(url);
+  if (whole.endsWith(path)) return whole.slice(0, whole.length - path.length);
+  return path === "/" ? whole : "";
+}
+
+/** The path below the mount. For the mount itself all of them say "/", which the client did not. */
+function pathBelow(url: string, target: string, mount: string): string {
+  const path = pathOf(url);
+  return path === "/" && pathOf(target) === mount ? "" : path;
+}
+
+/** Of the absolute-form (RFC 9112 §3.2.2) these frameworks leave scheme and authority in place. */
+function pathOf(url: string): string {
+  return url.replace(/\?.*$/s, "").replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "");
 }
 
 /** Fields from Node's flat list; HTTP/2's pseudo-fields (RFC 9113 §8.3) only when asked for. */

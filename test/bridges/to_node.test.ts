@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from "node:http";
+import { createServer, get, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { expect, test } from "vitest";
@@ -57,6 +57,45 @@ test("SCRIPT_NAME and PATH_INFO of the mount itself, and below an encoded one", 
   expect(await paths("/plain")).toEqual(["/plain", "", ""]);
   expect(await paths("/plain?a=1")).toEqual(["/plain", "", "a=1"]);
   expect(await paths("/plain/environ")).toEqual(["/plain", "/environ", ""]);
+  await served.stop();
+});
+
+test("an absolute-form target below Express's mount", async () => {
+  const served = await listen((errors) => express().use("/m", toNodeListener(makeApplication(), { errors })));
+  const path = "http://localhost/m/environ?a=1";
+  const environ = await new Promise<string>((resolve, reject) => {
+    get({ port: served.port, host: "127.0.0.1", path, agent: false }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => text += chunk).on("end", () => resolve(text));
+    }).on("error", reject);
+  });
+  expect(JSON.parse(environ)).toMatchObject({ SCRIPT_NAME: "/m", PATH_INFO: "/environ", QUERY_STRING: "a=1" });
+  await served.stop();
+});
+
+// Connect, and with it Vite, Fastify's middie and Polka, cut the mount from `url` and keep what came as `originalUrl`.
+test.each([
+  { originalUrl: "/m/environ?a=1", url: "/environ?a=1", mount: "/m", path: "/environ" },
+  { originalUrl: "/m", url: "/", mount: "/m", path: "" },
+  { originalUrl: "/m?a=1", url: "/?a=1", mount: "/m", path: "" },
+  { originalUrl: "/m/", url: "/", mount: "/m", path: "/" },
+  { originalUrl: "/caf%C3%A9/x", url: "/x", mount: "/café", path: "/x" },
+  { originalUrl: "http://h/m/x", url: "http://h/x", mount: "/m", path: "/x" },
+  { originalUrl: "/environ", url: "/environ", mount: "", path: "/environ" },
+  { originalUrl: "/", url: "/", mount: "", path: "/" },
+  { originalUrl: "/about", url: "/index.html", mount: "", path: "/about" },
+])("$originalUrl, which became $url, is $path below $mount", async ({ originalUrl, url, mount, path }) => {
+  let told: unknown;
+  const served = await listen((errors) => (request, response) => {
+    const listener = toNodeListener((environ, startResponse) => {
+      told = [environ.SCRIPT_NAME, environ.PATH_INFO, environ["esgi.target"]];
+      startResponse("204 No Content", []);
+      return null;
+    }, { errors });
+    listener(Object.assign(request, { originalUrl, url }), response);
+  });
+  await fetch(`http://127.0.0.1:${served.port}/`);
+  expect(told).toEqual([mount, path, originalUrl]);
   await served.stop();
 });
 
