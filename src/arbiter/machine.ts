@@ -695,23 +695,26 @@ class Turn {
     state.restarts++;
     if (this.#proven(worker)) return;
     // Workers that were started together and fail together fail for one reason, and count once.
-    if (worker.id >= state.failedBefore) {
-      const wait = Math.min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** state.failures++);
+    const counts = worker.id >= state.failedBefore;
+    const wait = Math.min(BACKOFF_LONGEST, BACKOFF_FIRST * 2 ** state.failures);
+    if (counts) {
+      state.failures++;
       state.failedBefore = state.nextId;
       state.notBefore = this.#at + wait;
-      this.#log("warning", `${state.failures} in a row failed: the next worker is started in ${seconds(wait)}`);
     }
     const { maxRestarts } = this.#rules;
     const { reload } = state;
     // A canary may be what mends it.
-    if (maxRestarts === 0 || state.failures < maxRestarts || reload?.canary != null) return;
+    const tooMany = maxRestarts !== 0 && state.failures >= maxRestarts && reload?.canary == null;
     const problem = `${state.failures} workers in a row have failed (max_restarts)`;
-    if (!this.#all("ready").some((other) => this.#proven(other))) {
+    if (tooMany && !this.#all("ready").some((other) => this.#proven(other))) {
       this.#log("critical", `${problem}, and none is left that works: giving up`);
-      this.#halt(EXIT_GAVE_UP);
-    } else if (reload !== null) {
-      this.#endReload(problem);
+      return this.#halt(EXIT_GAVE_UP);
     }
+    if (counts) {
+      this.#log("warning", `${state.failures} in a row failed: the next worker is started in ${seconds(wait)}`);
+    }
+    if (tooMany && reload !== null) this.#endReload(problem);
   }
 
   // Balance.

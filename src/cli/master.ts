@@ -225,22 +225,21 @@ export async function supervise(configuration: MasterConfiguration, context: Con
         grow: () => void master.resizeBy(1),
         shrink: () => void master.resizeBy(-1),
         upgrade: () => void upgrade(),
-        idle: () => settings.daemon ? master.resize(0) : undefined,
+        ...(settings.daemon ? { idle: () => master.resize(0) } : {}),
       },
     })
     : () => {};
   try {
+    let probes: Promise<Admin> | null = null;
     if (settings.admin_bind !== null) {
-      const starting = listenForProbes(parseBind(settings.admin_bind), master, context).then((started) => {
-        open.admin = started;
-        notice(`Probes at: ${started.url}/livez and ${started.url}/readyz`);
-      });
+      probes = listenForProbes(parseBind(settings.admin_bind), master, context).then((started) => open.admin = started);
       // A former master answers them until this one serves.
-      if (context.formerMaster === null) await starting;
+      if (context.formerMaster === null) await probes;
     }
     await master.bind();
     // Said only now, so that an address that cannot be had is the only line.
     notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
+    void probes?.then(({ url }) => notice(`Probes at: ${url}/livez and ${url}/readyz`));
     own();
     await master.start();
     await watch();

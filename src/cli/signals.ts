@@ -162,20 +162,27 @@ function install(host: Host, role: Role, targets: Set<SignalTarget>): void {
     const action = row[role];
     if (action === "default") continue;
     host.onSignal(row.signal, () => {
-      for (const target of targets) target.actions?.[action]?.(row.signal);
+      const act = (): void => {
+        for (const target of targets) target.actions?.[action]?.(row.signal);
+      };
       switch (action) {
         case "ignore":
-          return;
+          return act();
         case "drain":
+          act();
           return stop(row.signal, row.number);
         case "reopen":
+          act();
           for (const target of targets) target.reopenLogs();
           return say(`Handling signal: ${row.signal}: the logs were reopened`);
         case "quit":
           say(`Handling signal: ${row.signal}`);
+          act();
           return quit();
         default:
-          say(`Handling signal: ${row.signal}`);
+          // Before what it does says a word; and nothing where it does nothing (SIGWINCH without daemon).
+          if ([...targets].some((target) => target.actions?.[action])) say(`Handling signal: ${row.signal}`);
+          act();
       }
     });
   }

@@ -283,9 +283,11 @@ describe("failures", () => {
       if (id === 10) {
         expect(at).toEqual(["exit 5"]);
         expect(pool.log("critical")[0]).toContain("max_restarts");
+        expect(pool.log("warning")).toEqual([]);
         break;
       }
       expect(at).toEqual([]);
+      expect(pool.log("warning")[0]).toContain(`${id} in a row failed: the next worker is started in `);
       while (!pool.state.workers.has(id + 1)) {
         pool.now += 250;
         pool.send({ type: "tick" });

@@ -136,12 +136,16 @@ onEachKind("a pool", (runtime) => {
         server.signal("SIGTTOU");
         await eventually(() => workers(server).length === left, () => server.stderr);
       }
+      await logged(server, /Handling signal: SIGTTOU\n.* drains: fewer workers\n/);
+      // That is for a daemon only.
+      server.signal("SIGWINCH");
       const [last] = workers(server);
       expect(await text(server)).toBe(`${last} 1`);
       server.signal("SIGHUP");
       await logged(server, "Reloaded");
       await eventually(() => workers(server).length === 2, () => server.stderr);
       expect(workers(server)).not.toContain(last);
+      expect(server.stderr).not.toContain("SIGWINCH");
     });
   });
 
@@ -425,8 +429,10 @@ onEachKind("a pool", (runtime) => {
       expect(await loop.exited()).toBe(5);
       const blocker = createServer();
       await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
-      const taken = started("ok", { bind: `127.0.0.1:${(blocker.address() as AddressInfo).port}` });
+      const address = `127.0.0.1:${(blocker.address() as AddressInfo).port}`;
+      const taken = started("ok", { bind: address, admin_bind: "127.0.0.1:0" });
       expect(await taken.exited()).toBe(1);
+      expect(taken.stderr).not.toContain("Probes at");
       expect(taken.stderr.match(/the address is in use; trying again in 1 second/g)).toHaveLength(4);
       blocker.close();
     });
