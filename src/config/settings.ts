@@ -308,7 +308,8 @@ const TABLE = {
     unit: "bytes",
     doc:
       `The longest head of a request: request line and all fields, with their line ends. A longer one is answered with
-      431. Gunicorn has no such limit. 0: no limit, which lets a client fill the memory.`,
+      431, or with 414 when its request line alone is longer. Gunicorn has no such limit. 0: no limit, which lets a client
+      fill the memory.`,
   },
   limit_request_body: {
     section: "Limits",

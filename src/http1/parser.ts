@@ -13,7 +13,7 @@ import { checkAuthority, parseTarget, type Target } from "./target.ts";
 
 /** What a request may cost; Infinity for no limit. Sizes in bytes. */
 export interface Limits {
-  /** The request line without its CRLF; more is 414. */
+  /** The request line without its CRLF; more is 414, and so is one that is longer than a head may be. */
   readonly requestLine: number;
   /** Fields, and trailer fields; more is 431. */
   readonly fields: number;
@@ -114,6 +114,7 @@ export class RequestParser {
   error: RemoteProtocolError | null = null;
 
   readonly #limits: Limits;
+  readonly #maxLine: number;
   readonly #decode: (bytes: Uint8Array, start: number, end: number) => string;
   #state = REQUEST_LINE;
   #bytes: Uint8Array = NOTHING;
@@ -144,6 +145,7 @@ export class RequestParser {
 
   constructor(limits: Limits, decode: (bytes: Uint8Array, start: number, end: number) => string) {
     this.#limits = limits;
+    this.#maxLine = Math.min(limits.requestLine, limits.head - 2);
     this.#decode = decode;
   }
 
@@ -279,7 +281,7 @@ export class RequestParser {
     if (method.length > MAX_METHOD) this.#refuse(501, "the method is longer than any that exists (RFC 9112 §3)");
     if (target === "" || !consistsOf(target, TARGET)) this.#refuse(400, "malformed request target (RFC 9112 §3.2)");
     const line = method.length + target.length + " HTTP/1.1 ".length;
-    if (line > limits.requestLine) this.#refuse(414, "the request line is longer than limit_request_line");
+    if (line > this.#maxLine) this.#lineTooLong();
     this.method = method;
     this.target = target;
     this.minorVersion = minorVersion;
@@ -357,7 +359,7 @@ export class RequestParser {
     const start = this.#position;
     let i = start;
     while (i < end && TOKEN[bytes[i]!] === 1) i++;
-    if (i - start > this.#limits.requestLine) this.#refuse(400, "malformed request line (RFC 9112 §3)");
+    if (i - start > this.#maxLine) this.#refuse(400, "malformed request line (RFC 9112 §3)");
     if (i === end) return false;
     if (bytes[i] !== SP || i === start) {
       this.#refuse(400, otherProtocol(bytes, start, i) ?? "malformed request line (RFC 9112 §3)");
@@ -366,7 +368,7 @@ export class RequestParser {
     const methodEnd = i;
     const targetStart = ++i;
     while (i < end && TARGET[bytes[i]!] === 1) i++;
-    if (i - start > this.#limits.requestLine) this.#refuse(414, "the request line is longer than limit_request_line");
+    if (i - start > this.#maxLine) this.#lineTooLong();
     if (i === end) return false;
     if (bytes[i] !== SP || i === targetStart) {
       this.#refuseLine(start, methodEnd, "malformed request target (RFC 9112 §3.2)");
@@ -380,9 +382,7 @@ export class RequestParser {
         this.#refuseLine(start, methodEnd, "malformed HTTP version or line end (RFC 9112 §2.3, §2.2)");
       }
     }
-    if (i + 8 - start > this.#limits.requestLine) {
-      this.#refuse(414, "the request line is longer than limit_request_line");
-    }
+    if (i + 8 - start > this.#maxLine) this.#lineTooLong();
     if (bytes[i + 5] !== 0x31) {
       const isPreface = this.#slice(start, i + 8) === "PRI * HTTP/2.0";
       this.#refuse(505, isPreface ? HTTP2_REASON : "only HTTP/1.0 and HTTP/1.1 are spoken here");
@@ -399,6 +399,11 @@ export class RequestParser {
     this.#headSize = i + VERSION.length - start;
     this.#position = i + VERSION.length;
     return true;
+  }
+
+  #lineTooLong(): never {
+    const limit = this.#maxLine < this.#limits.requestLine ? "limit_request_head" : "limit_request_line";
+    this.#refuse(414, `the request line is longer than ${limit}`);
   }
 
   #refuseLine(start: number, methodEnd: number, reason: string): never {
