@@ -335,7 +335,14 @@ export class LightResponse {
   async #consume<K extends "text" | "arrayBuffer" | "blob" | "formData">(
     how: K,
   ): Promise<Awaited<ReturnType<Response[K]>>> {
-    return await this.#reveal()[how]() as Awaited<ReturnType<Response[K]>>;
+    const native = this.#reveal();
+    // It was given one if it had none, and this one's may have been changed since.
+    const type = this.headers.get("content-type");
+    if (type !== native.headers.get("content-type")) {
+      if (type === null) native.headers.delete("content-type");
+      else native.headers.set("content-type", type);
+    }
+    return await native[how]() as Awaited<ReturnType<Response[K]>>;
   }
 
   // The native response that this one stands for. From here on it holds the body.

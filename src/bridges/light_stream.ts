@@ -45,7 +45,8 @@ export class KnownBody {
     const known = this.peek();
     if (known === null) return null;
     this.#taken = true;
-    void this.#response?.body?.cancel();
+    // Read, as a native body would be by now: locked for good.
+    void this.#response?.arrayBuffer();
     return known;
   }
 

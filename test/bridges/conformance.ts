@@ -510,6 +510,34 @@ export const CASES: readonly Case[] = [
     skip: { "bun": "Bun adds a charset to the type of a Blob" },
   },
   {
+    name: "Response: blob has the Content-Type that the headers have by then",
+    async run({ Response }) {
+      const changed = new Response("x");
+      changed.headers.set("content-type", "text/html");
+      equal((await changed.blob()).type, "text/html");
+      const removed = new Response("x");
+      removed.headers.delete("content-type");
+      equal((await removed.blob()).type, "");
+      equal((await Response.error().blob()).type, "");
+      const form = new Response("a=1");
+      form.headers.set("content-type", "application/x-www-form-urlencoded");
+      equal((await form.formData()).get("a"), "1");
+    },
+    skip: { "bun": "Bun adds a charset to the type of a Blob" },
+  },
+  {
+    name: "Response: a body that was read stays locked",
+    async run({ Response }) {
+      for (const looked of [false, true]) {
+        const response = new Response("x");
+        if (looked) equal(response.body!.locked, false);
+        await response.text();
+        equal([response.bodyUsed, response.body!.locked], [true, true]);
+        throws("TypeError", () => response.body!.getReader());
+      }
+    },
+  },
+  {
     name: "Response: json that is none is a SyntaxError",
     async run({ Response }) {
       await rejects("SyntaxError", () => new Response("{").json());
