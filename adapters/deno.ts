@@ -11,7 +11,7 @@ import type {
   ListenOptions,
   Runtime,
 } from "../src/runtime/port.ts";
-import { common, freeUnixPath, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
+import { common, freeUnixPath, isExhaustion, listenError, setUnixMode, writeLatin1 } from "./shared.ts";
 
 /** What an idle connection holds to read into; a busy one gets more. */
 const SMALL_BUFFER = 4096;
@@ -222,6 +222,10 @@ function endpoint(addr: Deno.Addr): Endpoint {
   return { address: host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host, port: addr.port };
 }
 
+/** When a connection could not be accepted for want of descriptors, the last time; and for how long that is told. */
+let exhaustedAt = -Infinity;
+const EXHAUSTED_FOR = 1000;
+
 async function acceptAll(
   listener: Deno.Listener,
   secure: boolean,
@@ -234,6 +238,7 @@ async function acceptAll(
       conn = await listener.accept();
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+      if (isExhaustion(error)) exhaustedAt = performance.now();
       // A client that reset before we accepted is nobody's fault; out of descriptors, a pause lets some be closed.
       if (!(error instanceof Deno.errors.NotConnected)) await new Promise((resolve) => setTimeout(resolve, 10));
       continue;
@@ -289,5 +294,9 @@ export const runtime: Runtime = {
   version: Deno.version.deno,
   reusesReadBuffers: true,
   cheapSignals: true,
+  // What node:net accepts tells nothing here, either. Without the permission Deno would ask for it.
+  outOfDescriptors: () =>
+    performance.now() - exhaustedAt < EXHAUSTED_FOR ||
+    Deno.permissions.querySync({ name: "read", path: "/dev/null" }).state === "granted" && common.outOfDescriptors(),
   listen,
 };

@@ -54,13 +54,21 @@ export const processHost: CommandHost = {
     process.on("unhandledRejection", listener);
   },
   usage: {
-    rss: () => process.memoryUsage.rss(),
+    rss: () => {
+      try {
+        rss = process.memoryUsage.rss();
+      } catch {
+        // It takes a descriptor, and there is none left.
+      }
+      return rss;
+    },
     cpu() {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
   },
   availableCores: () => availableCores(),
+  openFilesLimit,
   resolve: (file) => path.resolve(process.cwd(), file),
   chdir: (directory) => process.chdir(directory),
   canReadEnv,
@@ -90,6 +98,23 @@ function keepInspectorClosed(signal: string): void {
     }, 1);
     timer.unref();
   });
+}
+
+/** Bytes, when they could be read last. */
+let rss = 0;
+
+/** The soft limit; all three runtimes raise theirs to the hard one when they start. */
+function openFilesLimit(): number | null {
+  let limits: string;
+  try {
+    // Deno wants all permissions for /proc, and would ask for them.
+    if (!isGranted({ name: "read", path: "/proc/self/limits" })) return null;
+    limits = fs.readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return null;
+  }
+  const [, soft] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+  return soft === undefined ? null : Number(soft);
 }
 
 type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string };

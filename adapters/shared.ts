@@ -1,7 +1,7 @@
 // What the adapters share: bytes and system errors, by way of node: modules that all three runtimes have.
 
 import { Buffer } from "node:buffer";
-import { chmodSync, lstatSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -19,17 +19,35 @@ export function writeLatin1(target: Uint8Array, text: string, offset: number): v
 }
 
 /** The parts of a runtime that are the same everywhere. */
-export const common: Pick<Runtime, "latin1" | "utf8Length" | "soon" | "every"> = {
+export const common: Pick<
+  Runtime,
+  "latin1" | "utf8Length" | "soon" | "outOfDescriptors" | "every"
+> = {
   latin1: (bytes, start, end) => latin1Slice.call(bytes, start, end),
   utf8Length: (text) => Buffer.byteLength(text, "utf8"),
   // Deno hands over all that has arrived as one batch of promises: a microtask comes after them, and is cheaper.
   soon: "Deno" in globalThis ? queueMicrotask : setImmediate,
+  // Nobody tells: libuv closes the connections that it has no descriptor for, Bun lets them wait (measured).
+  outOfDescriptors() {
+    try {
+      closeSync(openSync("/dev/null", "r"));
+      return false;
+    } catch (error) {
+      return isExhaustion(error);
+    }
+  },
   every(milliseconds, callback) {
     const timer = setInterval(callback, milliseconds) as unknown as { unref(): void };
     timer.unref();
     return () => clearInterval(timer as unknown as number);
   },
 };
+
+/** True for the system's "too many open files", of this process or of all. */
+export function isExhaustion(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === "EMFILE" || code === "ENFILE";
+}
 
 const FAULTS: Readonly<Record<string, [ListenFault, string]>> = {
   EADDRINUSE: ["EADDRINUSE", "the address is in use"],

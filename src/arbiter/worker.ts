@@ -45,6 +45,8 @@ const BEATS = 4;
 const LAG_STEP = 100;
 /** Seconds that a worker without a master has for its requests, where graceful_timeout is no limit. */
 const ORPHAN = 30;
+/** How often a worker on Deno listens again, a second apart, when it has descriptors again. */
+const RELISTEN = 10;
 /** Requests in flight that a heartbeat names. */
 const OLDEST = 10;
 
@@ -81,6 +83,7 @@ export class Worker {
   /** Listening and holding are asynchronous; one ends before the next begins. */
   #listening: Promise<void> = Promise.resolve();
   #lag = 0;
+  #stopRelistening: () => void = () => {};
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -90,6 +93,8 @@ export class Worker {
     this.server.recorder = options.watchdog;
     this.server.retireAfter = options.boot.maxRequests;
     this.server.onRetire = () => this.retire("max_requests");
+    // node:net on Deno (2.9.6) accepts nobody any more after one failure for want of descriptors, and does not tell.
+    if (options.runtime.name === "deno") this.server.onRelief = () => this.#listenAgain();
   }
 
   /** Accepts, and tells the master. */
@@ -191,6 +196,19 @@ export class Worker {
       // Without its listener a worker is of no use.
       this.#notice("error", `Cannot listen again: ${error instanceof Error ? error.message : String(error)}`);
       this.retire("closed");
+    });
+  }
+
+  /** Several times: those who have queued come all at once, and may be too many again for a moment that nobody sees. */
+  #listenAgain(): void {
+    let rounds = RELISTEN;
+    this.#stopRelistening();
+    this.#stopRelistening = this.#options.runtime.every(1000, () => {
+      if (this.server.connections > this.#settings.worker_connections / 2) rounds = RELISTEN;
+      if (rounds-- === 0 || this.#ending !== null) return this.#stopRelistening();
+      if (this.#held) return;
+      this.#hold(true);
+      this.#hold(false);
     });
   }
 

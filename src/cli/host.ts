@@ -15,6 +15,8 @@ export interface CommandHost extends Host {
   readonly usage: Usage;
   /** The processors that this process may use: what the cgroup gives, at least 1. */
   availableCores(): number;
+  /** How many files this process may have open (RLIMIT_NOFILE); null where that cannot be told, or there is no limit. */
+  openFilesLimit(): number | null;
   /** `path` as an absolute one, from the working directory. */
   resolve(path: string): string;
   /** Changes the working directory, and `cwd` with it. Throws what the system says. */

@@ -15,6 +15,7 @@ import { splitPair } from "./environment.ts";
 import { resolveIdentity } from "./identity.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
+import { possibleConnections } from "./open_files.ts";
 import type { Context, RunningServer } from "./run.ts";
 import { inheritedSockets, Service } from "./service.ts";
 import { obeySignals } from "./signals.ts";
@@ -240,6 +241,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     // Said only now, so that an address that cannot be had is the only line.
     notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
     void probes?.then(({ url }) => notice(`Probes at: ${url}/livez and ${url}/readyz`));
+    const { warning } = possibleConnections(settings, host);
+    if (warning !== null) events.emit("notice", { level: "warning", message: warning });
     own();
     await master.start();
     await watch();

@@ -14,6 +14,7 @@ import { observeRequests } from "./hooks.ts";
 import { type Admin, Readiness, startAdmin } from "./admin.ts";
 import { BindError, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
+import { possibleConnections } from "./open_files.ts";
 import type { Context, RunningServer } from "./run.ts";
 import { Service } from "./service.ts";
 import { obeySignals } from "./signals.ts";
@@ -36,7 +37,8 @@ export async function serveAlone(
   const info = (): WorkerInfo => ({ id: 0, pid: host.pid, age: (performance.now() - born) / 1000 });
   observeRequests(events, settings, info);
 
-  const server = new Server(application, runtime, settings, events);
+  const { worker_connections, warning } = possibleConnections(settings, host);
+  const server = new Server(application, runtime, { ...settings, worker_connections }, events);
   const urls: string[] = [];
   let admin: Admin | null = null;
   try {
@@ -118,6 +120,7 @@ export async function serveAlone(
   await callHook(events, settings, "post_worker_init", info());
   // Said only now, so that an address that cannot be had is the only line, and whoever waits for these may send signals.
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
+  if (warning !== null) events.emit("notice", { level: "warning", message: warning });
   const denied = SETTING_VARIABLES.filter((variable) => !host.canReadEnv(variable));
   if (denied.length > 0) notice(`Without --allow-env, these are not read from the environment: ${denied.join(", ")}`);
   if (admin !== null) notice(`Probes at: ${admin.url}/livez and ${admin.url}/readyz`);

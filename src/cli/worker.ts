@@ -14,6 +14,7 @@ import { callHook } from "../arbiter/hooks.ts";
 import { observeRequests } from "./hooks.ts";
 import { readListenOptions } from "./listen.ts";
 import { type Logs, openLogs } from "./logs.ts";
+import { possibleConnections } from "./open_files.ts";
 import { type Context, prepare, type RunningServer } from "./run.ts";
 import { obeySignals } from "./signals.ts";
 
@@ -73,8 +74,10 @@ export async function work(parent: Parent, context: Context, tasks: WorkerTasks)
       finish = resolve;
     });
     observeRequests(events, settings, info);
+    const { worker_connections } = possibleConnections(settings, host);
     const worker = new Worker({
-      boot,
+      // The master has warned if it is less than was asked for.
+      boot: { ...boot, settings: { ...boot.settings, worker_connections } },
       application,
       runtime,
       events,

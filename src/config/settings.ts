@@ -260,7 +260,7 @@ const TABLE = {
     unit: "connections",
     doc:
       `How many connections may be open at once. One more is answered with 503 and closed. Gunicorn's default is 1000; a
-      connection costs less here. 0: no limit.`,
+      connection costs less here. 0: no limit. Fewer are accepted where the limit of open files (\`ulimit -n\`) is lower.`,
   },
   limit_concurrency: {
     section: "Limits",

@@ -98,6 +98,8 @@ export class MemoryRuntime implements Runtime {
   readonly reusesReadBuffers: boolean = false;
   readonly cheapSignals: boolean = true;
   readonly latin1: Runtime["latin1"] = latin1;
+  /** What {@link outOfDescriptors} says. */
+  exhausted = false;
   #accept: ((connection: Connection) => ConnectionHandler) | null = null;
   readonly #ticks = new Set<() => void>();
 
@@ -123,6 +125,10 @@ export class MemoryRuntime implements Runtime {
   /** At once: in memory there is no input beside the one that is being handled. */
   soon(callback: () => void): void {
     callback();
+  }
+
+  outOfDescriptors(): boolean {
+    return this.exhausted;
   }
 
   every(_milliseconds: number, callback: () => void): () => void {

@@ -119,6 +119,11 @@ export interface Runtime {
   listen(bind: Bind, options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>;
   /** Calls `callback` once, as soon as the input that has arrived by now has been handled. */
   soon(callback: () => void): void;
+  /**
+   * True while the system gives this process no more descriptors (RLIMIT_NOFILE), so that it can accept nobody; false
+   * where that cannot be seen.
+   */
+  outOfDescriptors(): boolean;
   /** Calls `callback` each `milliseconds`, without keeping the process alive; returns what stops it. */
   every(milliseconds: number, callback: () => void): () => void;
 }

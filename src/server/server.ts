@@ -50,6 +50,14 @@ export interface ServerSettings {
 const TICK = 250;
 /** Parsers kept for the next busy connections. */
 const SPARE_PARSERS = 256;
+/** Milliseconds between two lines that say the same: that there are no descriptors left. */
+const REMIND = 10_000;
+/** Connections beyond worker_connections that are answered at a time; further ones are cut, since each takes a descriptor. */
+const ANSWERED = 64;
+const TOO_MANY = "too many connections: worker_connections";
+const EXHAUSTED = "Too many open files: nobody can connect until some are closed; raise the limit (ulimit -n, " +
+  "LimitNOFILE=), or find out what keeps them open: ls -l /proc/PID/fd";
+
 /** Milliseconds for what has arrived before a drain to be read: turns of the event loop, on a busy machine, too. */
 const TURN = 50;
 /** Milliseconds for the first request of who has connected before a drain that has a grace: nobody connects to be silent. */
@@ -93,6 +101,8 @@ export class Server {
   retireAfter = 0;
   onRetire: (() => void) | null = null;
   readonly refuseUnderscores: boolean;
+  /** Called when there are descriptors again, after there were none, or too many connections for a moment. */
+  onRelief: (() => void) | null = null;
 
   readonly #listeners = new Set<Listener>();
   /** A listener speaks, or spoke, TLS. */
@@ -121,6 +131,11 @@ export class Server {
   /** Milliseconds of the last tick: exact enough for timeouts, and no system call a request. */
   #now = performance.now();
   #second = 0;
+  /** There were no descriptors left, perhaps only for a moment; and when that was said last. */
+  #strained = false;
+  #remindedAt = -Infinity;
+  /** Connections have been cut since the last look. */
+  #cutting = false;
   /** Who waits for the end of a drain. */
   readonly #drains: (() => void)[] = [];
   #cut: ReturnType<typeof setTimeout> | undefined;
@@ -205,8 +220,13 @@ export class Server {
     this.#sessions.add(session);
     if (gateway !== undefined && !this.#gateways.has(connection.remote.address)) {
       session.turnAway(`${gateway} from a peer that is not in uwsgi_allow_ips`);
+    } else if (limit > 0 && this.#sessions.size > limit + ANSWERED) {
+      this.#cutting = true;
+      this.events.emit("refused", { status: 0, reason: TOO_MANY, remote: connection.remote.address });
+      // The adapter does not know its handler yet.
+      queueMicrotask(() => session.destroy());
     } else if (limit > 0 && this.#sessions.size > limit) {
-      session.refuse(new RemoteProtocolError(503, "too many connections: worker_connections"));
+      session.refuse(new RemoteProtocolError(503, TOO_MANY));
     } else if (gateway === undefined && this.settings.proxy_protocol !== "off") {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }
@@ -464,7 +484,21 @@ export class Server {
     if (second !== this.#second) {
       this.#second = second;
       this.dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+      if (this.#listeners.size > 0) this.#lookForDescriptors();
     }
     for (const session of this.#sessions) session.check(this.#now);
+  }
+
+  /** Tells the operator, to whom all runtimes are silent about it. */
+  #lookForDescriptors(): void {
+    const exhausted = this.runtime.outOfDescriptors();
+    if (exhausted && this.#now - this.#remindedAt >= REMIND) {
+      this.#remindedAt = this.#now;
+      this.notice("error", EXHAUSTED);
+    }
+    const before = this.#strained;
+    this.#strained = exhausted || this.#cutting;
+    this.#cutting = false;
+    if (before && !this.#strained) this.onRelief?.();
   }
 }

@@ -42,6 +42,11 @@ export class FakeHost implements CommandHost {
   resolve(path: string): string {
     return path.startsWith("/") ? path : `${this.cwd}/${path}`;
   }
+  /** What openFilesLimit() says. */
+  openFiles: number | null = null;
+  openFilesLimit(): number | null {
+    return this.openFiles;
+  }
   availableCores(): number {
     return 2;
   }
@@ -175,6 +180,9 @@ export class FakeRuntime implements Runtime {
         return Promise.resolve();
       },
     });
+  }
+  outOfDescriptors(): boolean {
+    return false;
   }
   every(): () => void {
     return () => {};

@@ -478,23 +478,19 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
   "Too many open files": {
     needs: "linux",
     async provoke() {
-      for (const [limit, wanted] of [["", "closed"], ["--worker-connections 20", "503"]] as const) {
-        const node = `${TRICORN.node} serve app.mjs --bind 127.0.0.1:8000 ${limit}`;
-        const served = await project.start(`sh -c 'ulimit -n 64; exec ${node}'`);
-        const clients: Client[] = [];
-        try {
-          await started(served);
-          for (let n = 0; n < 80; n++) clients.push(await connect(served));
-          if (wanted === "503") await heard(served, /503 too many connections/);
-          else {
-            const last = clients.at(-1)!;
-            expect((await last.ended()).rest).toBe("");
-            expect(served.stderr).not.toMatch(/WARNING|ERROR/);
-          }
-        } finally {
-          for (const client of clients) client.destroy();
-          served.destroy();
-        }
+      const node = `${TRICORN.node} serve app.mjs --bind 127.0.0.1:8000`;
+      const served = await project.start(`sh -c 'ulimit -n 64; exec ${node}'`);
+      const clients: Client[] = [];
+      try {
+        await started(served);
+        await eventually(async () => {
+          clients.push(await connect(served));
+          return served.stderr.includes("[ERROR] Too many open files");
+        }, () => served.stderr);
+        return served.stderr;
+      } finally {
+        for (const client of clients) client.destroy();
+        served.destroy();
       }
     },
   },

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { Client } from "../support/client.ts";
 import { onEachRuntime } from "../support/runtimes.ts";
-import { type ServerOptions, type ServerProcess, useServer } from "../support/server.ts";
+import { type ServerOptions, type ServerProcess, useServer, withServer } from "../support/server.ts";
 import { get } from "../support/transcripts.ts";
 import { eventually, sleep } from "../support/wait.ts";
 
@@ -321,4 +321,33 @@ onEachRuntime("worker_connections", (runtime) => {
     second.send(get("/hello"));
     expect((await second.response()).status).toBe(200);
   });
+});
+
+onEachRuntime("too few descriptors (RLIMIT_NOFILE)", (runtime) => {
+  const options = { openFiles: 80, permissions: ["--allow-run", "--allow-env"] } as const;
+
+  test.each([0, 1])(
+    "with workers: %i the log says so, and new connections are served when some are closed",
+    (workers) =>
+      withServer(runtime, { workers, ...options }, async (server) => {
+        // Deno lets only those read /proc who may do all.
+        const warning = "more than the limit of 80 open files allows: 40 connections are accepted; raise the limit";
+        expect(server.stderr.includes(warning)).toBe(runtime.kind !== "deno");
+        const clients: Client[] = [];
+        await eventually(async () => {
+          clients.push(await server.connect());
+          return server.stderr.includes("[ERROR] Too many open files");
+        }, () => server.stderr);
+        for (const client of clients) client.destroy();
+        await eventually(async () => {
+          const client = await server.connect();
+          client.send(get("/hello"));
+          const served = client.response().then(({ status }) => status === 200, () => false);
+          const soon = await Promise.race([served, sleep(1000)]);
+          client.destroy();
+          return soon === true;
+        }, () => `nobody is served:\n${server.stderr}`);
+        expect(server.stderr).not.toContain("Uncaught error");
+      }),
+  );
 });

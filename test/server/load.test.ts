@@ -760,3 +760,53 @@ describe("what a master asks of a worker", () => {
     expect(told).toEqual([false, true]);
   });
 });
+
+describe("worker_connections", () => {
+  it("64 more are answered with 503, and those beyond them cut, until some have gone", async () => {
+    const { runtime, server, refused } = await serve(hello, { worker_connections: 1 });
+    const clients = Array.from({ length: 67 }, () => runtime.connect());
+    await settle();
+    expect(clients.slice(0, -2).every(({ closed }) => !closed)).toBe(true);
+    expect(clients.slice(1, -2).every((client) => status(client) === "HTTP/1.1 503")).toBe(true);
+    for (const client of clients.slice(-2)) expect(client).toMatchObject({ received: "", closed: true });
+    expect(server.connections).toBe(65);
+    expect(refused.at(-1)).toMatchObject({ status: 0, reason: "too many connections: worker_connections" });
+    clients[1]!.end();
+    await settle();
+    const next = runtime.connect();
+    await settle();
+    expect(status(next)).toBe("HTTP/1.1 503");
+  });
+});
+
+describe("without descriptors", () => {
+  it("the log has a line each ten seconds while it lasts", async () => {
+    const { runtime, notices, pass } = await serve(hello);
+    pass(5);
+    expect(notices).toEqual([]);
+    runtime.exhausted = true;
+    pass(5);
+    expect(notices).toEqual([{ level: "error", message: expect.stringContaining("(ulimit -n, LimitNOFILE=)") }]);
+    pass(10);
+    expect(notices).toHaveLength(2);
+    runtime.exhausted = false;
+    pass(30);
+    expect(notices).toHaveLength(2);
+  });
+
+  it("the end is told once, and that of connections that had to be cut, too", async () => {
+    const { runtime, server, pass } = await serve(hello, { worker_connections: 1 });
+    let reliefs = 0;
+    server.onRelief = () => reliefs++;
+    pass(3);
+    runtime.exhausted = true;
+    pass(3);
+    expect(reliefs).toBe(0);
+    runtime.exhausted = false;
+    pass(3);
+    expect(reliefs).toBe(1);
+    for (let n = 0; n < 66; n++) runtime.connect();
+    pass(3);
+    expect(reliefs).toBe(2);
+  });
+});

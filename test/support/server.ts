@@ -14,6 +14,8 @@ export interface ServerOptions extends Options {
   readonly app?: string;
   /** File descriptors that the process gets from 3 on. */
   readonly fds?: readonly number[];
+  /** How many files the process may have open; by default what the system gives. */
+  readonly openFiles?: number;
   /** More permissions for Deno. */
   readonly permissions?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -52,9 +54,19 @@ export class ServerProcess {
   readonly #binds: number;
 
   constructor(runtime: TestRuntime, options: ServerOptions) {
-    const { app = "test/support/application.ts", fds = [], permissions = [], env = {}, words: more = [], ...settings } =
-      options;
-    const words = [
+    const {
+      app = "test/support/application.ts",
+      fds = [],
+      openFiles,
+      permissions = [],
+      env = {},
+      words: more = [],
+      ...settings
+    } = options;
+    const limit = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles}; exec "$0" "$@"`];
+    const [program, ...words] = [
+      ...limit,
+      runtime.program,
       ...runtime.words(permissions),
       "adapters/bin.ts",
       "serve",
@@ -63,7 +75,7 @@ export class ServerProcess {
       ...more,
     ];
     this.#binds = [settings.bind ?? []].flat().length || 1;
-    const child = spawn(runtime.program, words, {
+    const child = spawn(program!, words, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe", ...fds],
       // No control socket in the home of whoever runs the tests; those that want one say where.
