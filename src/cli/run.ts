@@ -10,7 +10,7 @@ import { toApplication } from "./application.ts";
 import { attempt } from "./attempt.ts";
 import { classify } from "./classify.ts";
 import { startDaemon } from "./daemon.ts";
-import { applyRawEnv } from "./environment.ts";
+import { applyRawEnv, applyUmask } from "./environment.ts";
 import type { DevHost } from "./dev_host.ts";
 import { hooksOf } from "./hooks.ts";
 import type { CommandHost } from "./host.ts";
@@ -111,12 +111,14 @@ export async function detach(settings: Settings, context: Context): Promise<void
 }
 
 /**
- * Changes to the settings' directory, so that every path that follows starts there; and sets the variables of raw_env,
- * before the application is loaded. Workers are started with theirs: a reload may take one away again.
+ * Changes to the settings' directory, so that every path that follows starts there, and sets the umask, before a log is
+ * opened; and sets the variables of raw_env, before the application is loaded. Workers are started with theirs: a reload
+ * may take one away again.
  */
 export function prepare(settings: Settings, { host, control }: Context): void {
   if (settings.chdir !== null) {
     attempt(`chdir: cannot change to ${quote(settings.chdir)}`, () => host.chdir(settings.chdir!));
   }
+  applyUmask(settings.umask, control);
   if (settings.workers === 0) applyRawEnv(settings.raw_env, host.env, control);
 }

@@ -1,4 +1,4 @@
-// What a server's main process is to the system around it: pidfile, umask, title, systemd, and the terminal that waits for
+// What a server's main process is to the system around it: pidfile, title, systemd, and the terminal that waits for
 // a daemon. One for a master and for a process that serves alone; workers have none of it.
 
 import { parseBind } from "../config/bind.ts";
@@ -7,7 +7,7 @@ import type { EventBus } from "../observe/events.ts";
 import type { Bind } from "../runtime/port.ts";
 import { reasonOf } from "./attempt.ts";
 import { Daemon } from "./daemon.ts";
-import { applyTitle, applyUmask } from "./environment.ts";
+import { applyTitle } from "./environment.ts";
 import { PidFile, secondPidFile } from "./pidfile.ts";
 import type { Context } from "./run.ts";
 import { INHERITED, type InheritedSocket } from "../arbiter/master.ts";
@@ -28,7 +28,6 @@ export class Service {
   constructor(role: "master" | "server", settings: Settings, context: Context, events: EventBus, quit: () => void) {
     const { host, runtime, control, launcher } = context;
     const say = (level: "debug" | "warning", message: string): void => events.emit("notice", { level, message });
-    applyUmask(settings.umask, control);
     if (!applyTitle(role, settings.proc_name, control)) {
       say("debug", `proc_name: ${runtime.name} does not tell the system its title; ps shows the command line`);
     }

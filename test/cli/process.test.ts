@@ -1,7 +1,7 @@
 // The command as a real process, on each runtime: exit codes, signals, log files.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -161,7 +161,8 @@ onEachRuntime("tricorn", (runtime) => {
       accesslog: access,
       access_log_format: "%(r)s %(s)s",
       errorlog: errors,
-      permissions: [`--allow-write=${directory}`],
+      umask: "0o027",
+      permissions: [`--allow-write=${directory}`, "--allow-sys"],
     });
     await eventually(() => {
       try {
@@ -181,6 +182,8 @@ onEachRuntime("tricorn", (runtime) => {
     expect(await server.exited()).toBe(0);
     expect(read(moved)).toBe("GET /first HTTP/1.1 200\n");
     expect(read(access)).toBe("GET /second HTTP/1.1 200\n");
+    // The umask counts for logs, too, from the first one on.
+    expect([access, moved, errors].map((path) => statSync(path).mode & 0o777)).toEqual([0o640, 0o640, 0o640]);
     rmSync(directory, { recursive: true });
   });
 
