@@ -1,5 +1,6 @@
 // The log of a handler: which records there are, and that a response is told of once, however many layers it passes.
-// Where records go is the setting LOGGER's to say; without it, they are lines of the server's error log.
+// Where records go is the setting LOGGER's to say; without it, they are lines of the server's error log, with their level
+// where the server is Tricorn's (`tricorn.log` of the environ).
 
 import type { Environ } from "../esgi/environ.ts";
 import { describeError, escapeBlock, escapeLine } from "../observe/text.ts";
@@ -49,21 +50,27 @@ export function logResponse(
   });
 }
 
-/** Hands `record` to LOGGER, or writes it to `esgi.errors`. What LOGGER throws ends there: no request fails for it. */
+/** Hands `record` to LOGGER, or writes it to the server's log. What LOGGER throws ends there: no request fails for it. */
 export function log(settings: Settings, environ: Environ, record: LogRecord): void {
   try {
     if (settings.LOGGER !== null) settings.LOGGER(record);
-    else environ["esgi.errors"].write(formatRecord(record));
+    else write(environ, record);
   } catch (error) {
     environ["esgi.errors"].write(`the setting LOGGER failed: ${escapeLine(String(error))}\n`);
   }
 }
 
+function write(environ: Environ, record: LogRecord): void {
+  const log = environ["tricorn.log"];
+  if (typeof log === "function") log(record.level, formatRecord(record));
+  else environ["esgi.errors"].write(`${record.level.toUpperCase()} ${formatRecord(record)}`);
+}
+
 /**
- * A record as text, with what was thrown where the fault is the site's own. What the client sent is on one line, or
+ * A record as text without its level, with what was thrown where the fault is the site's own. What the client sent is on one line, or
  * indented: it cannot pass for a line of the log's.
  */
-export function formatRecord({ logger, level, message, status, error }: LogRecord): string {
+export function formatRecord({ logger, message, status, error }: LogRecord): string {
   const detail = status >= 500 && error !== undefined ? `  ${escapeBlock(describeError(error), "  ")}\n` : "";
-  return `${level.toUpperCase()} ${logger}: ${escapeLine(message)}\n${detail}`;
+  return `${logger}: ${escapeLine(message)}\n${detail}`;
 }

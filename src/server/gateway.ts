@@ -84,6 +84,7 @@ function makeEnviron(exchange: Exchange, session: Session, parser: RequestParser
     "esgi.target": target,
     "esgi.headers": parser.fields,
     "esgi.file_wrapper": fileWrapper,
+    "tricorn.log": server.log,
     [EXCHANGE]: exchange,
   } as unknown as Environ;
   if (session.protocol.interim) environ["esgi.early_hints"] = exchange.earlyHints;

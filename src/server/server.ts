@@ -6,6 +6,7 @@ import type { ProxyHeader } from "../gateway_protocols/proxy_protocol.ts";
 import { RemoteProtocolError } from "../http1/errors.ts";
 import { type Limits, RequestParser } from "../http1/parser.ts";
 import type { EventBus } from "../observe/events.ts";
+import type { LogLevel } from "../observe/log.ts";
 import type {
   Bind,
   Connection,
@@ -81,6 +82,8 @@ export class Server {
   readonly settings: ServerSettings;
   readonly events: EventBus;
   readonly errors: ErrorStream;
+  /** `tricorn.log` of the environ: a line of the error log with a level, which `esgi.errors` has not. */
+  readonly log: (level: LogLevel, text: string) => void;
   /** `Date: ...` with its CRLF (RFC 9110 §6.6.1), made anew each second and not for each response. */
   dateLine = "";
   /** True while somebody listens to requests: only then are they timed. */
@@ -146,8 +149,9 @@ export class Server {
     this.runtime = runtime;
     this.settings = settings;
     this.events = events;
+    this.log = (level, text) => events.emit("notice", { level, message: text.replace(/\n$/, "") });
     this.errors = {
-      write: (text: string): void => events.emit("notice", { level: "error", message: text.replace(/\n$/, "") }),
+      write: (text: string): void => this.log("error", text),
       flush: (): void => {},
     };
     this.#concurrency = settings.limit_concurrency || Infinity;

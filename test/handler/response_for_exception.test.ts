@@ -140,10 +140,23 @@ describe("logging", () => {
     expect(lines[1]).toBe("WARNING tricorn.request: Not Found: /a\\nb\\u2028\n");
   });
 
+  test("a server that knows levels has them from the record, and a line without", async () => {
+    const lines: unknown[] = [];
+    const handler = new Handler({ ROOT_URLCONF: [path("", throwing(new RangeError("mine")))] });
+    const client = new Client(handler, { raiseRequestException: false });
+    const environ = { "tricorn.log": (level: string, text: string) => void lines.push([level, text]) };
+    await client.get("/", undefined, { environ });
+    await client.get("/a%0Ab", undefined, { environ });
+    expect(lines).toEqual([
+      ["error", expect.stringMatching(/^tricorn\.request: Internal Server Error: \/\n {2}RangeError: mine\n +at /)],
+      ["warning", "tricorn.request: Not Found: /a\\nb\n"],
+    ]);
+  });
+
   test("a cause has its stack, too", () => {
     const error = new Error("outer", { cause: new RangeError("inner") });
     const text = formatRecord({ logger: "l", level: "error", message: "m", status: 500, request: null, error });
-    expect(text).toMatch(/^ERROR l: m\n {2}Error: outer\n[^]*\n {2}caused by: RangeError: inner\n/);
+    expect(text).toMatch(/^l: m\n {2}Error: outer\n[^]*\n {2}caused by: RangeError: inner\n/);
   });
 
   test("a message that a client had a part in makes no lines either", async () => {

@@ -59,7 +59,7 @@ function keeper(): { application: Application; environs: Environ[] } {
 }
 
 const NOT_COMPARED =
-  /^(?:esgi\.(?:input|errors|signal|file_wrapper|early_hints|headers)|REMOTE_.*|SERVER_NAME|SERVER_PORT)$/;
+  /^(?:esgi\.(?:input|errors|signal|file_wrapper|early_hints|headers)|tricorn\.log|REMOTE_.*|SERVER_NAME|SERVER_PORT)$/;
 
 /** What can be compared of an environ. */
 function comparable(environ: Environ): Record<string, unknown> {
