@@ -671,7 +671,7 @@ export class Exchange implements response.ResponseHead {
     if (error instanceof InputError && !this.sent) {
       this.#closeBody();
       this.done = true;
-      session.refuse(new RemoteProtocolError(error.status as 400 | 408 | 413, error.message));
+      session.refuse(new RemoteProtocolError(error.status as 400 | 408 | 413 | 431, error.message));
       return;
     }
     this.#report(error, "the application failed");
@@ -709,7 +709,10 @@ export class Exchange implements response.ResponseHead {
     if (this.gone) return;
     this.leave();
     this.gone = true;
-    this.input.fail(new InputError("disconnected", "the client left before its request was complete"));
+    // A complete body stays readable: what it asks for may be done for a client that has left, too.
+    if (!this.requestComplete) {
+      this.input.fail(new InputError("disconnected", "the client left before its request was complete"));
+    }
     // A body that waits for its next chunk would wait for ever.
     if (!this.done && this.#iterator !== null) this.#closeBody();
   }

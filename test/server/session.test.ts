@@ -259,6 +259,37 @@ describe("back-pressure of the request body", () => {
   });
 });
 
+describe("a client that resets its connection before the application reads", () => {
+  async function readAfterReset(body: string): Promise<string> {
+    let go: (() => void) | undefined;
+    let told: Promise<string> | undefined;
+    const waiting = new Promise<void>((resolve) => go = resolve);
+    const { runtime } = await serve((environ, startResponse) => {
+      const read = async (): Promise<string> => {
+        await waiting;
+        const { aborted } = environ["esgi.signal"];
+        return await environ["esgi.input"].text().then((text) => `${aborted} ${text}`, String);
+      };
+      told = read();
+      return told.then(() => hello(environ, startResponse));
+    });
+    const client = runtime.connect();
+    void client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n${body}`);
+    client.reset();
+    await settle();
+    go!();
+    return await told!;
+  }
+
+  it("has sent a body that is complete: it can be read", async () => {
+    expect(await readAfterReset("hello")).toBe("true hello");
+  });
+
+  it("has not sent all of it: reading fails", async () => {
+    expect(await readAfterReset("hell")).toContain("the client left before its request was complete");
+  });
+});
+
 describe("back-pressure of the response body", () => {
   it("write_timeout does not cut a client that reads a large chunk slowly", async () => {
     const { runtime, pass } = await serve((_environ, startResponse) => {
