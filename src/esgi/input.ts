@@ -28,13 +28,13 @@ const FAULT_STATUS = { disconnected: 400, timeout: 408, "too-large": 413, malfor
 export class InputError extends Error {
   override readonly name = "InputError";
   readonly fault: InputFault;
-  /** 400, 408 or 413. */
+  /** 400, 408 or 413; 431 for trailers that are too large. */
   readonly status: number;
 
-  constructor(fault: InputFault, message: string) {
+  constructor(fault: InputFault, message: string, status: number = FAULT_STATUS[fault]) {
     super(message);
     this.fault = fault;
-    this.status = FAULT_STATUS[fault];
+    this.status = status;
   }
 }
 

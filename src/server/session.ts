@@ -542,9 +542,8 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
         default: {
           const error = parser.error!;
           exchange.keepAlive = false;
-          input.fail(
-            new InputError(error.status === 413 || error.status === 431 ? "too-large" : "malformed", error.message),
-          );
+          const fault = error.status === 413 || error.status === 431 ? "too-large" : "malformed";
+          input.fail(new InputError(fault, error.message, error.status));
           return;
         }
       }

@@ -73,6 +73,7 @@ const BODIES: Row[] = [
   ["RFC 9112 §7.1 chunk data", chunked("3\r\nabcd\r\n0\r\n\r\n"), "400 Bad Request"],
   ["RFC 9112 §7.1 long", chunked("65\r\n"), "413 Content Too Large"],
   ["RFC 9112 §7.1.2 trailer", chunked("0\r\nContent-Length: 3\r\n\r\n"), "400 Bad Request"],
+  ["RFC 9110 §5.4 long trailer", chunked(`0\r\nX: ${"a".repeat(100)}\r\n\r\n`), "431 Request Header Fields Too Large"],
 ];
 
 const smuggled = request("GET /smuggled HTTP/1.1", "Host: a");
