@@ -7,7 +7,7 @@ import type { Bind } from "../runtime/port.ts";
 
 export type TcpBind = Bind & { readonly kind: "tcp" };
 
-const PORT = 8000;
+const PORT = "8000";
 
 /** A port stands alone, or behind the last colon. */
 const WITH_PORT = /^(?:.*:)?\d+$/;
@@ -23,13 +23,16 @@ export function isAddrport(word: string): boolean {
 
 /**
  * Reads `8000`, `IP:PORT`, `[IPV6]:PORT`, `NAME:PORT`; the address `0` is 0.0.0.0, the port `0` one that is free. Without
- * an address it is 127.0.0.1, with `ipv6` ::1; without anything its port is `port`, by default 8000.
+ * an address it is 127.0.0.1, with `ipv6` ::1; without anything its port is `port`, the variable PORT, by default 8000.
  *
  * @throws {ConfigError} that names what is wrong with it.
  */
-export function parseAddrport(text: string | null, ipv6: boolean, port: number = PORT): TcpBind {
+export function parseAddrport(text: string | null, ipv6: boolean, port: string = PORT): TcpBind {
   const home = ipv6 ? "::1" : "127.0.0.1";
-  if (text === null) return { kind: "tcp", host: home, port };
+  if (text === null) {
+    if (/^\d{1,5}$/.test(port) && Number(port) <= 65535) return { kind: "tcp", host: home, port: Number(port) };
+    throw new ConfigError(`PORT: ${quote(port)} is no port; write a number between 0 and 65535`);
+  }
   if (!WITH_PORT.test(text)) {
     throw new ConfigError(`runserver: ${quote(text)} is no port and no address with one; write 8000 or 127.0.0.1:8000`);
   }

@@ -9,7 +9,6 @@ import { type ConfigFile, findConfigFile, readConfigFile } from "./config_file.t
 import type { DevHost } from "./dev_host.ts";
 import { splitPair } from "./environment.ts";
 import type { CommandHost } from "./host.ts";
-import { integer } from "../config/bind.ts";
 import { SETTINGS_VARIABLE } from "./settings_module.ts";
 import { type FlagSpec, type GivenFlags, readWords } from "./words.ts";
 
@@ -57,8 +56,8 @@ export function readCommand(words: readonly string[], { env }: Pick<CommandHost,
   for (const [given, what] of [[addrports, "one address"], [apps, "one application"]] as const) {
     if (given.length > 1) throw new ConfigError(`runserver: ${quote(given[1]!)} is one word too many; give ${what}`);
   }
-  const port = integer(env.PORT ?? "") ?? undefined;
-  return { flags, app: apps[0] ?? null, bind: parseAddrport(addrports[0] ?? null, flags.ipv6, port) };
+  const bind = parseAddrport(addrports[0] ?? null, flags.ipv6, env.PORT || undefined);
+  return { flags, app: apps[0] ?? null, bind };
 }
 
 /** What is served, until the files that say so change. */

@@ -33,8 +33,12 @@ test.each([
 });
 
 test("PORT is the port where none is given", () => {
-  expect(parseAddrport(null, false, 3000)).toMatchObject({ host: "127.0.0.1", port: 3000 });
-  expect(parseAddrport("8001", false, 3000)).toMatchObject({ port: 8001 });
+  expect(parseAddrport(null, false, "3000")).toMatchObject({ host: "127.0.0.1", port: 3000 });
+  expect(parseAddrport("8001", false, "3000")).toMatchObject({ port: 8001 });
+  for (const port of ["abc", "70000", "-1", "1.5"]) {
+    expect(() => parseAddrport(null, false, port)).toThrow(`PORT: "${port}" is no port; write a number between 0 and`);
+    expect(parseAddrport("8001", false, port)).toMatchObject({ port: 8001 });
+  }
 });
 
 test.each([
