@@ -144,11 +144,11 @@ export class LightRequest {
     return copy as unknown as Request;
   }
 
-  // GET and HEAD have none, as the Request constructor demands; what a client sends all the same is in esgi.input.
+  // GET and HEAD have none, in whatever case, as the Request constructor demands; what a client sends all the same is in
+  // esgi.input.
   #hasBody(): boolean {
     const environ = this.#environ;
-    const method = environ.REQUEST_METHOD;
-    if (method === "GET" || method === "HEAD") return false;
+    if (/^(?:GET|HEAD)$/i.test(environ.REQUEST_METHOD)) return false;
     const length = environ.CONTENT_LENGTH;
     return length === undefined ? environ.HTTP_TRANSFER_ENCODING !== undefined : length !== "0";
   }

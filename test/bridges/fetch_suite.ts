@@ -248,11 +248,14 @@ export const FETCH_CASES: readonly FetchCase[] = [
   {
     name: "GET and HEAD have no body, whatever the client sends",
     async run() {
-      const replied = await reply(
-        async (request: Request) => new Response(`${request.body} ${await request.text()}|`),
-        { method: "GET", body: "x" },
-      );
-      equal(replied.text(), "null |");
+      // In lower case they are methods of their own to HTTP; a Request cannot tell them apart.
+      for (const method of ["GET", "get"]) {
+        const replied = await reply(
+          async (request: Request) => new Response(`${request.body} ${await request.clone().text()}|`),
+          { method, body: "x" },
+        );
+        equal(replied.text(), "null |");
+      }
     },
   },
   {
