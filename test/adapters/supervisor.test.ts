@@ -375,11 +375,16 @@ onEachRuntime("the program, started again", (runtime) => {
     expect((await pool.event((event) => "report" in event)).report).toEqual([1]);
   });
 
-  test("a worker's exit code is told", async () => {
+  test("a worker's exit code is told, after what it said last", async () => {
     const pool = await startPool(runtime);
-    await pool.spawn();
-    pool.tell({ do: "tell", worker: 0, message: { do: "exit", code: 7 } });
-    expect(await pool.ended(0)).toEqual({ code: 7, signal: null });
+    const workers = [0, 1, 2, 3, 4, 5];
+    for (const _ of workers) await pool.spawn();
+    for (const worker of workers) pool.tell({ do: "tell", worker, message: { do: "exit", code: 7 } });
+    for (const worker of workers) {
+      const first = await pool.event((event) => event.worker === worker);
+      expect(first.message).toEqual({ last: "words" });
+      expect(await pool.ended(worker)).toEqual({ code: 7, signal: null });
+    }
     // Nobody listens, and nobody minds.
     pool.tell({ do: "tell", worker: 0, message: { do: "look" } });
     expect((await pool.event((event) => "sent" in event && event.sent === false)).sent).toBe(false);

@@ -109,6 +109,7 @@ function work(master: Parent): void {
       case "sleeper":
         return { sleeper: spawn("sleep", ["60"], { stdio: "ignore", detached: true }).pid };
       case "exit":
+        await master.send({ last: "words" });
         return process.exit(message.code);
     }
   };
