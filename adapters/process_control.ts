@@ -62,6 +62,7 @@ export const processControl: ProcessControl = {
     }
   },
   owner: () => ({ uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 }),
+  checkInitgroups,
   become,
   setUmask: (mask) => void process.umask(mask),
   setEnv(name, value) {
@@ -89,14 +90,19 @@ function codeOf(error: unknown): string | undefined {
   return (error as { code?: string }).code;
 }
 
+// The types of Node and of Bun do not agree on whose method it is.
+const withInitgroups = process as { initgroups?: (user: string, group: number) => void };
+
+function checkInitgroups(): void {
+  if (withInitgroups.initgroups === undefined) throw new Error("Deno has no initgroups; leave --initgroups out");
+}
+
 function become({ uid, gid, initgroups }: Identity): void {
   if (process.setuid === undefined || process.setgid === undefined) throw new Error("this system has no setuid");
   // The groups first: afterwards it is nobody who may change them.
   if (initgroups !== null) {
-    // The types of Node and of Bun do not agree on whose method it is.
-    const { initgroups: call } = process as { initgroups?: (user: string, group: number) => void };
-    if (call === undefined) throw new Error("Deno has no initgroups; leave --initgroups out");
-    call.call(process, initgroups, gid);
+    checkInitgroups();
+    withInitgroups.initgroups!(initgroups, gid);
   } else if (process.setgroups !== undefined) {
     process.setgroups([gid]);
   } else {

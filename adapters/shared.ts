@@ -21,10 +21,11 @@ export function writeLatin1(target: Uint8Array, text: string, offset: number): v
 /** The parts of a runtime that are the same everywhere. */
 export const common: Pick<
   Runtime,
-  "latin1" | "utf8Length" | "soon" | "outOfDescriptors" | "every"
+  "latin1" | "utf8Length" | "checkReusePort" | "soon" | "outOfDescriptors" | "every"
 > = {
   latin1: (bytes, start, end) => latin1Slice.call(bytes, start, end),
   utf8Length: (text) => Buffer.byteLength(text, "utf8"),
+  checkReusePort,
   // Deno hands over all that has arrived as one batch of promises: a microtask comes after them, and is cheaper.
   soon: "Deno" in globalThis ? queueMicrotask : setImmediate,
   // Nobody tells: libuv closes the connections that it has no descriptor for, Bun lets them wait (measured).

@@ -40,6 +40,15 @@ export function resolveIdentity(settings: IdentitySettings, control: ProcessCont
 }
 
 /**
+ * Whether the runtime can do what the settings ask of it for the user. That there is such a user is not asked.
+ *
+ * @throws {ProcessError}
+ */
+export function checkIdentity(settings: IdentitySettings, control: ProcessControl): void {
+  if (settings.initgroups) attempt(settings, () => control.checkInitgroups());
+}
+
+/**
  * Becomes who the settings say, for good. To be called before any code of the application is loaded, and after what only
  * the master's user may read has been read (the TLS key).
  *

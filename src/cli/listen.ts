@@ -1,8 +1,9 @@
 // What to listen with, and what to say about addresses: URLs, and why one cannot be had.
 
+import { parseBind } from "../config/bind.ts";
 import { ConfigError, quote } from "../config/error.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Bind, ListenError, ListenFault, ListenOptions } from "../runtime/port.ts";
+import { type Bind, ListenError, type ListenFault, type ListenOptions, type Runtime } from "../runtime/port.ts";
 import { attempt } from "./attempt.ts";
 import type { CommandHost } from "./host.ts";
 
@@ -42,6 +43,20 @@ export function readListenOptions(settings: Settings, host: CommandHost): Listen
       requestClientCert: cert_reqs === 2,
     },
   };
+}
+
+/**
+ * Whether the runtime can do what the settings ask of it for the sockets.
+ *
+ * @throws {BindError}
+ */
+export function checkReusePort({ bind, reuse_port }: Settings, runtime: Runtime): void {
+  if (!reuse_port) return;
+  try {
+    for (const one of bind.map(parseBind)) if (one.kind === "tcp") runtime.checkReusePort(one);
+  } catch (error) {
+    throw error instanceof ListenError ? new BindError(explainListenError(error)) : error;
+  }
 }
 
 /** One line: the address, what is wrong with it, and what to do. */

@@ -12,8 +12,8 @@ import { type Admin, type AdminStatus, startAdmin } from "./admin.ts";
 import { controlTarget } from "./control_target.ts";
 import { attempt, reasonOf } from "./attempt.ts";
 import { splitPair } from "./environment.ts";
-import { resolveIdentity } from "./identity.ts";
-import { BindError, explainListenError, readListenOptions } from "./listen.ts";
+import { checkIdentity, resolveIdentity } from "./identity.ts";
+import { BindError, checkReusePort, explainListenError, readListenOptions } from "./listen.ts";
 import { openLogs } from "./logs.ts";
 import { possibleConnections } from "./open_files.ts";
 import type { Context, RunningServer } from "./run.ts";
@@ -50,6 +50,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
   const supervisor = await context.supervisor();
   // Said before anything is bound, not by each worker that cannot boot.
   readListenOptions(settings, host);
+  checkReusePort(settings, runtime);
+  checkIdentity(settings, context.control);
   const identity = resolveIdentity(settings, context.control);
   if (
     identity !== null && settings.reuse_port &&

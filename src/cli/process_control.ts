@@ -36,6 +36,8 @@ export interface ProcessControl {
   isAlive(pid: number): boolean;
   /** The user and the group that this process acts as. */
   owner(): { readonly uid: number; readonly gid: number };
+  /** Throws where the runtime cannot give a process the further groups of its user (Deno). */
+  checkInitgroups(): void;
   /** Becomes another user, in all threads and for good; no other group is kept. */
   become(identity: Identity): void;
   setUmask(mask: number): void;

@@ -7,7 +7,8 @@ import type { Application } from "../esgi/application.ts";
 import { toApplication } from "./application.ts";
 import { type ConfigFile, type Configuration, loadConfiguration, loadHooks } from "./config_file.ts";
 import { hooksOf } from "./hooks.ts";
-import { readListenOptions } from "./listen.ts";
+import { checkIdentity } from "./identity.ts";
+import { checkReusePort, readListenOptions } from "./listen.ts";
 import { loadApplication } from "./load.ts";
 import { compileFormat } from "./logs.ts";
 import { type PoolConfiguration, supervise } from "./master.ts";
@@ -63,6 +64,8 @@ export async function serve(words: readonly string[], context: Context): Promise
   prepare(settings, context);
   if (task !== "serve") {
     readListenOptions(settings, host);
+    checkReusePort(settings, runtime);
+    checkIdentity(settings, context.control);
     compileFormat(settings.access_log_format, host.pid);
     await load(target, settings);
     // What the application has begun must not keep the process.

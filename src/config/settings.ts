@@ -1058,6 +1058,18 @@ function checkTogether({ settings, origins }: Resolved): void {
   const needs = (name: SettingName, other: SettingName): never => {
     throw new ConfigError(`${flagOf(name)} needs ${flagOf(other)}: give both, or none of them`);
   };
+  const seen = new Set<string>();
+  for (const text of settings.bind) {
+    const { protocol: _, ...address } = parseBind(text);
+    const key = JSON.stringify(address);
+    const anyPort = address.kind === "tcp" && address.port === 0;
+    if (seen.has(key) && !anyPort) {
+      throw new ConfigError(
+        `${flagOf("bind")}: ${quote(text)} is there twice: one address is one socket; leave one out`,
+      );
+    }
+    seen.add(key);
+  }
   if (settings.certfile !== null && settings.keyfile === null) needs("certfile", "keyfile");
   if (settings.keyfile !== null && settings.certfile === null) needs("keyfile", "certfile");
   if (settings.ca_certs !== null && settings.certfile === null) needs("ca_certs", "certfile");

@@ -127,6 +127,8 @@ export class MemoryRuntime implements Runtime {
     callback();
   }
 
+  checkReusePort(): void {}
+
   outOfDescriptors(): boolean {
     return this.exhausted;
   }

@@ -117,6 +117,12 @@ export interface Runtime {
    * @throws {ListenError} when the address cannot be had.
    */
   listen(bind: Bind, options: ListenOptions, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>;
+  /**
+   * Says before anybody listens whether there is SO_REUSEPORT for `bind`.
+   *
+   * @throws {ListenError} when it would be ignored in silence, or not share the load.
+   */
+  checkReusePort(bind: Bind): void;
   /** Calls `callback` once, as soon as the input that has arrived by now has been handled. */
   soon(callback: () => void): void;
   /**

@@ -144,6 +144,30 @@ onEachRuntime("configuration", (runtime) => {
     });
   });
 
+  test("--check-config says what the start would say of the runtime, with its exit code", async () => {
+    const lines: [string[], string | null][] = [
+      [
+        ["--reuse-port"],
+        runtime.name === "node" && process.versions.node.startsWith("20.")
+          ? "tricorn: cannot listen on 127.0.0.1:0: reuse_port needs Node 22.12, 23.1 or later, and this is " +
+            `${process.versions.node}; leave reuse_port (--reuse-port) out\n`
+          : null,
+      ],
+      [
+        ["--user", "nobody", "--initgroups"],
+        runtime.kind === "deno"
+          ? 'tricorn: cannot become user "nobody": Deno has no initgroups; leave --initgroups out\n'
+          : null,
+      ],
+    ];
+    await Promise.all(lines.map(async ([flags, line]) => {
+      const words = ["app.mjs", "--workers", "1", "--bind", "127.0.0.1:0", ...flags];
+      const wanted = { code: line === null ? 0 : 1, stdout: "", stderr: line ?? "" };
+      expect(await serve(runtime, [...words, "--check-config"])).toEqual(wanted);
+      if (line !== null) expect(await serve(runtime, words)).toEqual(wanted);
+    }));
+  });
+
   test("a file is read again by the same process, as it is then", async () => {
     put(
       "again.mjs",

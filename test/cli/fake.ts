@@ -181,6 +181,7 @@ export class FakeRuntime implements Runtime {
       },
     });
   }
+  checkReusePort(): void {}
   outOfDescriptors(): boolean {
     return false;
   }

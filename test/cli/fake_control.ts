@@ -46,6 +46,7 @@ export class FakeControl implements ProcessControl {
     this.files.delete(path);
   }
   chown(): void {}
+  checkInitgroups(): void {}
   stamp(path: string): Promise<string | null> {
     return Promise.resolve(this.files.get(path) ?? null);
   }

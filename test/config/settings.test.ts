@@ -85,6 +85,11 @@ describe("resolveSettings", () => {
     [{ loglevel: "eror" }, /did you mean "error"\?/],
     [{ cert_reqs: 1 }, /^cert_reqs: 1 is not possible; use 0, 2/],
     [{ bind: [] }, /^bind: an array is empty/],
+    [
+      { bind: ["127.0.0.1:80", ":80", "uwsgi://127.0.0.1:80"] },
+      /^bind \(--bind\): "uwsgi:\/\/127\.0\.0\.1:80" is there twice: one address is one socket; leave one out/,
+    ],
+    [{ bind: ["unix:a", "unix://a"] }, /^bind \(--bind\): "unix:\/\/a" is there twice/],
     [{ bind: 8000 }, /^bind: 8000 is not a string/],
     [{ bind: ["foo:bar"] }, /^bind: cannot listen on "foo:bar": the port "bar"/],
     [{ forwarded_allow_ips: "10.0.0.1/8" }, /^forwarded_allow_ips: "10.0.0.1\/8" has host bits set/],
@@ -136,6 +141,10 @@ describe("resolveSettings", () => {
 
   test("a PROXY header may come before HTTP where other addresses speak something else", () => {
     expect(messageOf({ bind: ["uwsgi://:1", "127.0.0.1:2"], proxy_protocol: "auto" })).toBe("no error");
+  });
+
+  test("port 0 may be there twice: the system gives two", () => {
+    expect(messageOf({ bind: ["127.0.0.1:0", "127.0.0.1:0"] })).toBe("no error");
   });
 
   test("does not repeat an endless value", () => {
