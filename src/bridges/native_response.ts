@@ -6,7 +6,7 @@ import type { Body } from "../esgi/body.ts";
 import type { Environ, Header } from "../esgi/environ.ts";
 import { knownBodyOf } from "./light_stream.ts";
 import { partsOf } from "./native_parts.ts";
-import { holdsContent } from "./native_weight.ts";
+import { holdsContent, mayHoldContent } from "./native_weight.ts";
 import { fieldsOf, lineOf, sendKnown, sendStream } from "./reply.ts";
 
 /** Replies with `response`: a native one, or one of another library that has its shape. */
@@ -31,7 +31,7 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   for (const [name, value] of response.headers) pairs.push([name.toLowerCase(), value]);
   if (holdsContent(response)) {
     return response.bytes().then((bytes) => {
-      if (!pairs.some((pair) => pair[0] === "content-type") && isText(bytes)) pairs.push(TEXT);
+      typeText(pairs, bytes);
       return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, true), bytes);
     });
   }
@@ -46,7 +46,9 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   if (environ.REQUEST_METHOD === "HEAD") {
     return sendStream(environ, startResponse, line, fieldsOf(status, pairs, true), body);
   }
+  const held = mayHoldContent(response);
   return readAhead(body.getReader()).then((read) => {
+    if (held && read instanceof Uint8Array) typeText(pairs, read);
     startResponse(line, fieldsOf(status, pairs, read !== null));
     return read;
   });
@@ -55,6 +57,10 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
 // Bun adds the Content-Type of a string only when its own server sends it, and does not tell strings from bytes.
 const TEXT: Header = ["content-type", "text/plain;charset=UTF-8"];
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function typeText(pairs: Header[], bytes: Uint8Array): void {
+  if (!pairs.some((pair) => pair[0] === "content-type") && isText(bytes)) pairs.push(TEXT);
+}
 
 function isText(bytes: Uint8Array): boolean {
   let i = 0;

@@ -26,12 +26,19 @@ function findScales(): ((value: object) => number) | null {
   }
 }
 
+/**
+ * True when `response` weighs more than one without content, on Bun: it has its content, or is of a subclass with fields
+ * of its own.
+ */
+export let mayHoldContent: (response: Response) => boolean = (response) =>
+  response instanceof NativeResponse &&
+  weigh!(response) - EMPTY_WEIGHT > response.statusText.length * 2 + response.url.length * 2;
+
 /** True when `response` holds its whole, non-empty content: `bytes()` will not wait. False when that cannot be told. */
 export let holdsContent: (response: Response) => boolean = (response) =>
-  // What else has a weight: a subclass's private fields, properties that somebody added, the status text, and the URL of
-  // a fetched response.
+  // What else has a weight: a subclass's fields, and properties that somebody added.
   Object.getPrototypeOf(response) === NativeResponse.prototype && Reflect.ownKeys(response).length === 0 &&
-  weigh!(response) - EMPTY_WEIGHT > response.statusText.length * 2 + response.url.length * 2;
+  mayHoldContent(response);
 
 function walk(): boolean {
   if (weigh === null) return false;
@@ -64,8 +71,12 @@ function walk(): boolean {
     holdsContent(new NativeResponse(new Uint8Array(2), { headers }));
 }
 
-try {
-  if (!walk()) holdsContent = () => false;
-} catch {
-  holdsContent = () => false;
+function works(): boolean {
+  try {
+    return walk();
+  } catch {
+    return false;
+  }
 }
+
+if (!works()) mayHoldContent = holdsContent = () => false;

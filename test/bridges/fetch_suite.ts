@@ -330,6 +330,10 @@ export const FETCH_CASES: readonly FetchCase[] = [
       matches((await reply(() => new Response("text"))).header("content-type"), /^text\/plain;\s?charset=utf-8$/i);
       matches((await reply(() => new Response("tëxt €"))).header("content-type"), /^text\/plain;\s?charset=utf-8$/i);
       matches((await reply(() => Response.json({}))).header("content-type"), /^application\/json/);
+      class Mine extends Response {
+        own: number = 1;
+      }
+      matches((await reply(() => new Mine("text"))).header("content-type"), /^text\/plain;\s?charset=utf-8$/i);
     },
   },
   {
