@@ -166,7 +166,7 @@ async function ask(
   }
   throw new ControlError(
     `ctl: no server at ${tried.join(" or ")}; start one with "tricorn serve --workers 2", ` +
-      "or name its socket with --socket PATH",
+      "or name its socket with --socket PATH; one that could make no socket says why with --log-level debug",
   );
 }
 

@@ -198,7 +198,8 @@ WORKER   PID    AGE  REQUEST
     host.listening.set(SOCKET, (channel) => ({ receive: () => channel.end(), closed: () => {} }));
     expect(await failure("reload")).toBe(`ctl: the server at "${SOCKET}" ended before it answered; its log tells more`);
     host.listening.clear();
-    const remedy = 'start one with "tricorn serve --workers 2", or name its socket with --socket PATH';
+    const remedy = 'start one with "tricorn serve --workers 2", or name its socket with --socket PATH; ' +
+      "one that could make no socket says why with --log-level debug";
     expect(await failure("reload")).toBe(`ctl: no server at "${SOCKET}" (there is no such socket); ${remedy}`);
     host.env.XDG_RUNTIME_DIR = "/run";
     expect(await failure("reload")).toMatch(
