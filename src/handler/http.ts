@@ -77,7 +77,7 @@ export function contentDispositionHeader(asAttachment: boolean, filename: string
 
 /** Whether `host` is `pattern`; or, where that begins with ".", below it or equal. (Django's is_same_domain.) */
 export function isSameDomain(host: string, pattern: string): boolean {
+  if (host === pattern) return host !== "";
   const lower = pattern.toLowerCase();
-  return lower !== "" &&
-    (host === lower || (lower.startsWith(".") && (host.endsWith(lower) || host === lower.slice(1))));
+  return host === lower || (lower.startsWith(".") && (host.endsWith(lower) || host === lower.slice(1)));
 }

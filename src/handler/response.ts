@@ -97,7 +97,8 @@ export class HttpResponse {
   get charset(): string {
     if (this.#charset !== undefined) return this.#charset;
     const type = this.headers.get("Content-Type");
-    if (type === DEFAULT_CONTENT_TYPE || type === null) return "utf-8";
+    // Most types have no parameter, and the expression would be run for each response.
+    if (type === DEFAULT_CONTENT_TYPE || type === null || !type.includes(";")) return "utf-8";
     return /;\s*charset=\s*"?([^\s;"]+)/i.exec(type)?.[1] ?? "utf-8";
   }
 
@@ -233,7 +234,7 @@ export class HttpResponse {
   close(): void | Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#closers !== null) return runClosers(this.#closers.values());
+    if (this.#closers !== null) return runClosers(this.#closers, 0);
   }
 
   /**
@@ -292,20 +293,24 @@ function withoutContent(code: number, headers: Headers): Headers {
   });
 }
 
-async function finishClosers(pending: PromiseLike<unknown>, closers: Iterator<() => unknown>): Promise<void> {
+async function finishClosers(
+  pending: PromiseLike<unknown>,
+  closers: readonly (() => unknown)[],
+  next: number,
+): Promise<void> {
   try {
     await pending;
   } catch {
     // See close().
   }
-  await runClosers(closers);
+  await runClosers(closers, next);
 }
 
-function runClosers(closers: Iterator<() => unknown>): void | Promise<void> {
-  for (let next = closers.next(); next.done !== true; next = closers.next()) {
+function runClosers(closers: readonly (() => unknown)[], first: number): void | Promise<void> {
+  for (let i = first; i < closers.length; i++) {
     try {
-      const result = next.value();
-      if (isThenable(result)) return finishClosers(result, closers);
+      const result = closers[i]!();
+      if (isThenable(result)) return finishClosers(result, closers, i + 1);
     } catch {
       // See close().
     }
@@ -371,7 +376,7 @@ export class StreamingHttpResponse extends HttpResponse implements AsyncIterable
   /** Releases the content, then what HttpResponse's close() does. */
   override close(): void | Promise<void> {
     if (this.closed) return;
-    return finishClosers(this.#source.return(), [() => super.close()].values());
+    return finishClosers(this.#source.return(), [() => super.close()], 0);
   }
 
   override toESGI(_request: HttpRequest): ESGIResponse {

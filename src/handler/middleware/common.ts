@@ -47,7 +47,7 @@ export class CommonMiddleware implements MiddlewareMethods {
     if (!answer.streaming && !isBodyless(answer.statusCode) && !answer.headers.has("Content-Length")) {
       const length = answer.tell();
       // RFC 9110 §8.6: that of the answer to GET, which is not known where the view has made none for HEAD.
-      if (length > 0 || request.method !== "HEAD") answer.headers.set("Content-Length", String(length));
+      if (length > 0 || request.method !== "HEAD") answer.headers.append("Content-Length", String(length));
     }
     return answer;
   }

@@ -18,12 +18,13 @@ export class ConditionalGetMiddleware implements MiddlewareMethods {
 
 function needsEtag(response: HttpResponse): boolean {
   const { headers } = response;
-  return response.statusCode === 200 && !response.streaming && !headers.has("ETag") && response.tell() > 0 &&
-    !/(?:^|,)\s*no-store\s*(?:,|$)/i.test(headers.get("Cache-Control") ?? "");
+  if (response.statusCode !== 200 || response.streaming || headers.has("ETag") || response.tell() === 0) return false;
+  const cacheControl = headers.get("Cache-Control");
+  return cacheControl === null || !/(?:^|,)\s*no-store\s*(?:,|$)/i.test(cacheControl);
 }
 
 function setEtag(request: HttpRequest, response: HttpResponse): HttpResponse {
-  response.headers.set("ETag", etagOf(response.whole));
+  response.headers.append("ETag", etagOf(response.whole));
   return conditional(request, response);
 }
 

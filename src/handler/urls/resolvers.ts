@@ -277,15 +277,16 @@ class Table {
    */
   readonly exact = new Map<string, { readonly route: Route; readonly matches: readonly Match[] }>();
 
-  constructor(patterns: readonly UrlPattern[]) {
+  /** @param prefix what all paths begin with */
+  constructor(prefix: Pattern, patterns: readonly UrlPattern[]) {
     this.#add(patterns, [], this.scope);
     for (const [i, route] of this.#routes.entries()) {
       const outline = route.patterns.flatMap(({ outline }) => outline);
-      const isText = outline.every((part) => typeof part === "string");
+      const isText = [...prefix.outline, ...outline].every((part) => typeof part === "string");
       if (!isText || route.hosts.length > 0 || route.pattern.methods !== null) continue;
-      const path = outline.join("");
-      const matches = this.#index.candidates(path)[0] === i ? route.match(path) : null;
-      if (matches !== null) this.exact.set(path, { route, matches });
+      const rest = outline.join("");
+      const matches = this.#index.candidates(rest)[0] === i ? route.match(rest) : null;
+      if (matches !== null) this.exact.set(prefix.outline.join("") + rest, { route, matches });
     }
   }
 
@@ -363,14 +364,14 @@ export class URLResolver<E extends Entry = Entry, Outer = unknown> implements Ur
 
   /** As {@link resolve}, but null when no pattern matches (Django's is_valid_path). */
   find(path: string, request?: Resolvable): ResolverMatch | null {
-    const rest = this.pattern.match(path)?.rest;
-    if (rest === undefined) return null;
-    const table = this.#table ??= new Table(this.patterns);
-    const exact = table.exact.get(rest);
+    const table = this.#table ??= new Table(this.pattern, this.patterns);
+    const exact = table.exact.get(path);
     if (exact !== undefined) {
       const { route, matches } = exact;
       return new ResolverMatch(route, matches, () => this.#tried(path, route));
     }
+    const rest = this.pattern.match(path)?.rest;
+    if (rest === undefined) return null;
     let host: string | null = null;
     let other: { readonly route: Route; readonly matches: Match[]; readonly methods: Set<string> } | null = null;
     for (const route of table.candidates(rest)) {
@@ -437,7 +438,7 @@ export class URLResolver<E extends Entry = Entry, Outer = unknown> implements Ur
 
   /** Where a name is looked for when its namespaces are gone. Of Django's reverse(), word for word. */
   #scopeOf(name: string | View, currentApp: string | undefined): [Scope, string | View] {
-    let { scope } = this.#table ??= new Table(this.patterns);
+    let { scope } = this.#table ??= new Table(this.pattern, this.patterns);
     if (typeof name !== "string") return [scope, name];
     const namespaces = name.split(":");
     const key = namespaces.pop()!;
