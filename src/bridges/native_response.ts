@@ -26,7 +26,7 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
     return sendKnown(environ, startResponse, line, fieldsOf(status, parts.pairs, hasContent), parts.body);
   }
   if (response.bodyUsed) throw new TypeError("the response's body has been read already: it can be read once");
-  const pairs: Header[] = [];
+  let pairs: Header[] = [];
   // Headers of another library may tell names as they were written.
   for (const [name, value] of response.headers) pairs.push([name.toLowerCase(), value]);
   if (holdsContent(response)) {
@@ -39,6 +39,7 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
   if (body === null || body === undefined) {
     return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, false), null);
   }
+  if (wasDecoded(response)) pairs = pairs.filter(([name]) => name !== "content-encoding" && name !== "content-length");
   const known = knownBodyOf(body)?.take() ?? null;
   if (known !== null) {
     return sendKnown(environ, startResponse, line, fieldsOf(status, pairs, known.length > 0), known);
@@ -52,6 +53,18 @@ export function sendNative(response: Response, environ: Environ, startResponse: 
     startResponse(line, fieldsOf(status, pairs, read !== null));
     return read;
   });
+}
+
+// The content codings that `fetch` decodes, whatever it is told; Bun's can be told not to.
+const DECODED = "Bun" in globalThis ? null : "Deno" in globalThis ? /^(?:gzip|br)$/i : /^(?:(?:x-)?gzip|deflate|br)$/i;
+
+/**
+ * True when `response` comes from `fetch`, which has decoded its content (Fetch, "handle content codings"): its fields
+ * tell of what it was.
+ */
+function wasDecoded(response: Response): boolean {
+  if (DECODED === null || response.url === "" || response.url === undefined) return false;
+  return DECODED.test(response.headers.get("content-encoding") ?? "");
 }
 
 // Bun adds the Content-Type of a string only when its own server sends it, and does not tell strings from bytes.

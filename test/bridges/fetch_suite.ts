@@ -1,6 +1,9 @@
 // What an application behind fromFetch gets and what becomes of its answer: plain handlers, Hono with its middleware,
 // and h3. One table for Node (with and without the light globals), Deno and Bun.
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { Hono } from "hono";
 import { basicAuth } from "hono/basic-auth";
 import { bodyLimit } from "hono/body-limit";
@@ -548,6 +551,25 @@ export const FETCH_CASES: readonly FetchCase[] = [
       const replied = await reply(() => fetch("data:text/html,<p>"));
       equal([replied.status, replied.text()], [200, "<p>"]);
       matches(replied.header("content-type"), /^text\/html/);
+    },
+  },
+  {
+    name: "an answer of fetch is passed on as fetch has decoded it",
+    async run() {
+      // Bun's own server sends such an answer with the fields of the encoded one, too.
+      if (runtime === "bun") return;
+      const text = "text ".repeat(100);
+      const upstream = createServer((_request, response) => {
+        const gzipped = gzipSync(text);
+        response.writeHead(200, { "content-encoding": "gzip", "content-length": gzipped.length, "x-a": "b" });
+        response.end(gzipped);
+      });
+      await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+      const replied = await reply(() => fetch(`http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`));
+      equal(["x-a", "content-encoding", "content-length"].map((name) => replied.header(name)), ["b", null, null]);
+      equal(replied.text(), text);
+      upstream.close();
+      upstream.closeAllConnections?.();
     },
   },
   {
