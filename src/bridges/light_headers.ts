@@ -128,12 +128,17 @@ function byName(a: Header, b: Header): number {
   return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 }
 
+// As HTTP/2 joins them (RFC 9113 §8.2.3), and Node and Bun do: with a comma, one cookie would swallow the next.
+function separator(name: string): string {
+  return name === "cookie" ? "; " : ", ";
+}
+
 /** Fetch, "sort and combine": by name, repeated ones joined, but each Set-Cookie apart. */
 export function sortAndCombine(pairs: readonly Header[]): [string, string][] {
   const result: [string, string][] = [];
   for (const [name, value] of [...pairs].sort(byName)) {
     const last = result.at(-1);
-    if (last !== undefined && last[0] === name && name !== "set-cookie") last[1] += `, ${value}`;
+    if (last !== undefined && last[0] === name && name !== "set-cookie") last[1] += separator(name) + value;
     else result.push([name, value]);
   }
   return result;
@@ -177,8 +182,10 @@ class HeadersIterator<T> implements Iterator<T, undefined> {
       this.#pairs = sortedOf(this.#headers);
       this.#changes = changesOf(this.#headers);
     }
-    const pair = this.#pairs[this.#next++];
-    return pair === undefined ? { done: true, value: undefined } : { done: false, value: this.#part(pair) };
+    const pair = this.#pairs[this.#next];
+    if (pair === undefined) return { done: true, value: undefined };
+    this.#next++;
+    return { done: false, value: this.#part(pair) };
   }
 }
 
@@ -245,7 +252,7 @@ export class LightHeaders {
     let joined: string | null = null;
     for (let i = 0; i < pairs.length; i++) {
       const pair = pairs[i]!;
-      if (pair[0] === lower) joined = joined === null ? pair[1] : `${joined}, ${pair[1]}`;
+      if (pair[0] === lower) joined = joined === null ? pair[1] : joined + separator(lower) + pair[1];
     }
     return joined;
   }
