@@ -53,9 +53,10 @@ const TICK = 250;
 const SPARE_PARSERS = 256;
 /** Milliseconds between two lines that say the same: that there are no descriptors left. */
 const REMIND = 10_000;
-/** Connections beyond worker_connections that are answered at a time; further ones are cut, since each takes a descriptor. */
-const ANSWERED = 64;
-const TOO_MANY = "too many connections: worker_connections";
+/** Connections beyond worker_connections that may take a descriptor each until their client has read that they are. */
+const SURPLUS = 64;
+/** Milliseconds more for the oldest of them when there is one too many: of a burst, Deno has accepted all before it writes. */
+const WRITTEN = 100;
 const EXHAUSTED = "Too many open files: nobody can connect until some are closed; raise the limit (ulimit -n, " +
   "LimitNOFILE=), or find out what keeps them open: ls -l /proc/PID/fd";
 
@@ -111,6 +112,8 @@ export class Server {
   /** A listener speaks, or spoke, TLS. */
   #secure = false;
   readonly #sessions = new Set<Session>();
+  /** Those of them that are told 503, since there are worker_connections beside them; the oldest first. */
+  readonly #surplus = new Set<Session>();
   readonly #spare: RequestParser[] = [];
   #dirty: Session[] = [];
   /** Requests that wait for their turn, the first come first. At most one a connection, so worker_connections bounds it. */
@@ -137,7 +140,7 @@ export class Server {
   /** There were no descriptors left, perhaps only for a moment; and when that was said last. */
   #strained = false;
   #remindedAt = -Infinity;
-  /** Connections have been cut since the last look. */
+  /** Connections had to make room for others since the last look. */
   #cutting = false;
   /** Who waits for the end of a drain. */
   readonly #drains: (() => void)[] = [];
@@ -224,17 +227,24 @@ export class Server {
     this.#sessions.add(session);
     if (gateway !== undefined && !this.#gateways.has(connection.remote.address)) {
       session.turnAway(`${gateway} from a peer that is not in uwsgi_allow_ips`);
-    } else if (limit > 0 && this.#sessions.size > limit + ANSWERED) {
-      this.#cutting = true;
-      this.events.emit("refused", { status: 0, reason: TOO_MANY, remote: connection.remote.address });
-      // The adapter does not know its handler yet.
-      queueMicrotask(() => session.destroy());
-    } else if (limit > 0 && this.#sessions.size > limit) {
-      session.refuse(new RemoteProtocolError(503, TOO_MANY));
+    } else if (limit > 0 && this.#sessions.size - this.#surplus.size > limit) {
+      this.#refuseSurplus(session);
     } else if (gateway === undefined && this.settings.proxy_protocol !== "off") {
       session.expectProxyHeader(this.settings.proxy_protocol, this.#proxies.has(connection.remote.address));
     }
     return session;
+  }
+
+  #refuseSurplus(session: Session): void {
+    if (this.#surplus.size === SURPLUS) {
+      // Its answer had the most time to be read.
+      const [oldest] = this.#surplus;
+      this.#surplus.delete(oldest!);
+      setTimeout(() => oldest!.destroy(), WRITTEN);
+      this.#cutting = true;
+    }
+    this.#surplus.add(session);
+    session.refuse(new RemoteProtocolError(503, "too many connections: worker_connections"));
   }
 
   #gatewayProtocols(name: GatewayName): GatewayProtocols {
@@ -330,6 +340,7 @@ export class Server {
 
   forget(session: Session): void {
     this.#sessions.delete(session);
+    this.#surplus.delete(session);
     if (this.#sessions.size === 0) this.#drained();
   }
 

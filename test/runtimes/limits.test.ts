@@ -321,6 +321,13 @@ onEachRuntime("worker_connections", (runtime) => {
     second.send(get("/hello"));
     expect((await second.response()).status).toBe(200);
   });
+
+  test("each of a crowd is told so, more of them than are kept open to read it", async () => {
+    const clients = await Promise.all(Array.from({ length: 150 }, () => server().connect()));
+    const kept = clients.splice(0, 2);
+    for (const client of clients) expect((await client.response()).status).toBe(503);
+    for (const client of [...kept, ...clients]) client.destroy();
+  });
 });
 
 onEachRuntime("too few descriptors (RLIMIT_NOFILE)", (runtime) => {
