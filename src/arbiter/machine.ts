@@ -12,6 +12,8 @@ export const BACKOFF_FIRST = 250;
 export const BACKOFF_LONGEST = 30_000;
 /** How long a worker that was told to quit may take, in milliseconds. */
 export const QUIT_WITHIN = 2000;
+/** How long a reload that is done otherwise waits for an old worker to say that its sockets are closed, in milliseconds. */
+export const CLOSES_WITHIN = 5000;
 /** A terminal's Ctrl-C goes to all processes: so long after a worker's signal the master's may come, in milliseconds. */
 export const SIGNAL_WITHIN = 250;
 /** How long the watchdog's report about a stuck worker is waited for, in milliseconds. */
@@ -103,6 +105,8 @@ export interface WorkerRecord {
   readonly retiring: string | null;
   /** Told not to accept for now. */
   readonly held: boolean;
+  /** Until when who connects may come to it though it drains: until it says that its sockets are closed; 0: no more. */
+  readonly closesBy: number;
   /** When it was last told to shed connections; null: never. */
   readonly shedAt: number | null;
   /** What it said about why it could not boot. */
@@ -173,6 +177,8 @@ export type Event =
   | { readonly type: "retire"; readonly at: number; readonly id: number; readonly reason: string }
   /** It drains on its own account, after a signal. */
   | { readonly type: "draining"; readonly at: number; readonly id: number }
+  /** It drains, and accepts no more. */
+  | { readonly type: "closed"; readonly at: number; readonly id: number }
   /** An operator wants it dead at once. */
   | { readonly type: "kill"; readonly at: number; readonly id: number }
   | { readonly type: "report"; readonly at: number; readonly id: number; readonly report: StuckReport }
@@ -342,6 +348,9 @@ class Turn {
         return this.#retire(worker, event.reason);
       case "draining":
         return this.#leave(worker);
+      case "closed":
+        this.#change(worker, { closesBy: 0 });
+        return;
       case "kill":
         this.#kill(worker, "was given up by an operator");
         if (this.#state.reload?.canary === worker.id) this.#endReload("the new worker was killed by an operator");
@@ -620,7 +629,7 @@ class Turn {
         this.#spawn(canary === null ? generation : reload?.previous.generation ?? generation);
       }
     }
-    if (replacing && obsolete === 0 && ready.length === target && !this.#oldIsStuck()) {
+    if (replacing && obsolete === 0 && ready.length === target && !this.#oldIsStuck() && !this.#oldAccepts()) {
       this.#endReload(null);
       this.#fill();
     }
@@ -629,6 +638,13 @@ class Turn {
   /** Who drains first: old generations, then who has to retire, then the oldest. */
   #rank(worker: WorkerRecord): number {
     return (worker.generation === this.#state.generation ? 2 : 0) + (worker.retiring === null ? 1 : 0);
+  }
+
+  /** Who is told that the reload is done may connect next, and is to meet the new code. A worker that only booted never did. */
+  #oldAccepts(): boolean {
+    return this.#all("draining").some((worker) =>
+      worker.generation !== this.#state.generation && worker.readyAt !== null && worker.closesBy > this.#at
+    );
   }
 
   /** It may come back, and would have to be replaced then. */
@@ -773,6 +789,7 @@ class Turn {
       reason: null,
       retiring: null,
       held: false,
+      closesBy: 0,
       shedAt: null,
       failure: null,
       maxRequests: maxRequests === 0 ? 0 : maxRequests + jitter,
@@ -785,7 +802,8 @@ class Turn {
 
   /** One that boots drains too: it may be ready, and have accepted, before it is heard of. */
   #drain(worker: WorkerRecord, reason: string, grace: number): void {
-    const drained = this.#move(worker, "drain", { reason, deadline: this.#drainDeadline(grace) });
+    const closesBy = this.#at + CLOSES_WITHIN;
+    const drained = this.#move(worker, "drain", { reason, closesBy, deadline: this.#drainDeadline(grace) });
     if (drained === null) return;
     this.#log("info", `${title(drained)} drains: ${reason}`);
     this.#do({ type: "drain", id: worker.id, grace: grace / 1000 });

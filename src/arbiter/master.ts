@@ -390,6 +390,7 @@ export class Master {
     switch (told.type) {
       case "ready":
       case "draining":
+      case "closed":
         this.#handle({ type: told.type, at, id });
         return;
       case "heartbeat": {

@@ -45,7 +45,9 @@ export type FromWorker =
   /** It wants to be replaced, and serves on until it is told to drain. */
   | { readonly type: "retire"; readonly reason: RetireReason }
   /** It drains although nobody told it to: it got a signal. */
-  | { readonly type: "draining" };
+  | { readonly type: "draining" }
+  /** It drains, and its sockets are closed: who connects from now on comes to another worker. */
+  | { readonly type: "closed" };
 
 /** What a master tells a worker. */
 export type ToWorker =

@@ -138,7 +138,7 @@ export class Worker {
     // The end of the whole server may follow the end of this worker, and has less time.
     if (this.#ending !== null) void this.server.drain({ grace });
     return this.#ending ??= this.#listening.then(() => {
-      const drained = this.server.drain({ grace });
+      const drained = this.server.drain({ grace, onClosed: () => this.#tell({ type: "closed" }) });
       this.#options.parent.closeSockets();
       this.#options.draining();
       return drained;

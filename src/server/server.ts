@@ -290,11 +290,15 @@ export class Server {
    * not sent anything yet, are closed after `grace` seconds (default 0): until then one more request is served, so that
    * none is lost that was on its way; with a grace, those that have asked nothing yet have a second at least. From then
    * on `graceful_timeout` counts, after which those that are left are cut. Resolves when all connections are gone, with
-   * TLS not before the grace is over. Called again, the grace that ends first counts.
+   * TLS not before the grace is over. Called again, the grace that ends first counts. `onClosed` is called when nobody can
+   * connect any more.
    */
-  async drain({ grace = 0 }: { readonly grace?: number } = {}): Promise<void> {
+  async drain(
+    { grace = 0, onClosed }: { readonly grace?: number; readonly onClosed?: () => void } = {},
+  ): Promise<void> {
     this.draining = true;
     await this.hold();
+    onClosed?.();
     const wait = TURN + grace * 1000;
     const timer = setTimeout(() => this.#endGrace(grace > 0 ? Math.max(0, NEWCOMER - wait) : 0), wait);
     // So that connections and requests that have arrived already are known; a runtime tells of one with TLS only when

@@ -4,6 +4,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   type Cause,
+  CLOSES_WITHIN,
   type Command,
   type Event,
   initialState,
@@ -337,9 +338,22 @@ describe("reload", () => {
     expect(pool.pass(5000)).toEqual([]);
     expect(pool.send({ type: "ready", id: 3 })).toEqual(["drain 1 2", "spawn 4"]);
     expect(pool.exit(1)).toEqual([]);
-    expect(pool.send({ type: "ready", id: 4 })).toEqual(["drain 2 2", "reloaded 2 for 7: null"]);
+    expect(pool.send({ type: "ready", id: 4 })).toEqual(["drain 2 2"]);
+    expect(pool.send({ type: "closed", id: 2 })).toEqual(["reloaded 2 for 7: null"]);
     expect(pool.exit(2)).toEqual([]);
     expect([...pool.state.workers.keys()]).toEqual([3, 4]);
+  });
+
+  test("it is not done while who connects may come to an old worker, but for one that never says", () => {
+    pool.reload(7);
+    pool.send({ type: "ready", id: 3 }, { type: "ready", id: 4 });
+    expect(pool.send({ type: "closed", id: 2 })).toEqual([]);
+    expect(pool.pass(CLOSES_WITHIN - 1000)).toEqual([]);
+    expect(pool.pass(1500)).toEqual(["reloaded 2 for 7: null"]);
+    pool.reload(8);
+    pool.send({ type: "ready", id: 5 }, { type: "ready", id: 6 });
+    expect(pool.send({ type: "closed", id: 3 })).toEqual([]);
+    expect(pool.exit(4)).toEqual(["reloaded 3 for 8: null"]);
   });
 
   test.each<readonly [string, (pool: Pool) => string[], string]>([
@@ -376,17 +390,14 @@ describe("reload", () => {
     expect(pool.send({ type: "ready", id: 3 })).toEqual(["resized 2 4", "spawn 4", "spawn 5"]);
     expect(pool.send({ type: "ready", id: 4 })).toEqual([]);
     expect(pool.send({ type: "ready", id: 5 })).toEqual(["drain 1 2", "spawn 6"]);
-    expect(pool.send({ type: "ready", id: 6 })).toEqual(["drain 2 2", "reloaded 2 for 7: null"]);
+    expect(pool.send({ type: "ready", id: 6 })).toEqual(["drain 2 2"]);
+    expect(pool.send({ type: "closed", id: 1 }, { type: "closed", id: 2 })).toEqual(["reloaded 2 for 7: null"]);
   });
 
   test("to fewer workers", () => {
     pool.reload(7, { workers: 1 });
-    expect(pool.send({ type: "ready", id: 3 })).toEqual([
-      "resized 2 1",
-      "drain 1 2",
-      "drain 2 2",
-      "reloaded 2 for 7: null",
-    ]);
+    expect(pool.send({ type: "ready", id: 3 })).toEqual(["resized 2 1", "drain 1 2", "drain 2 2"]);
+    expect(pool.send({ type: "closed", id: 1 }, { type: "closed", id: 2 })).toEqual(["reloaded 2 for 7: null"]);
   });
 
   test("of a pool that has no worker", () => {
@@ -404,7 +415,8 @@ describe("reload", () => {
       "reloading 3",
       "spawn 4",
     ]);
-    expect(pool.send({ type: "ready", id: 4 })).toContain("reloaded 3 for 8,9: null");
+    pool.send({ type: "ready", id: 4 });
+    expect(pool.send({ type: "closed", id: 1 }, { type: "closed", id: 2 })).toEqual(["reloaded 3 for 8,9: null"]);
     expect(pool.state.target).toBe(1);
   });
 

@@ -207,6 +207,7 @@ class Storm {
       { type: "heartbeat", at: this.#now, id, stats: this.#stats(0) },
       { type: "retire", at: this.#now, id, reason: "late" },
       { type: "draining", at: this.#now, id },
+      { type: "closed", at: this.#now, id },
       { type: "report", at: this.#now, id, report: { requests: [], stack: null } },
       { type: "exited", at: this.#now, id, code: 1, signal: null, random: 0.5 },
     ));
@@ -256,6 +257,10 @@ class Storm {
   #obey(process: Process): void {
     if (process.order === "kill") return this.#in(this.#upTo(20), process, () => this.#end(process, null, "SIGKILL"));
     if (process.deaf || process.stuck) return;
+    // One in ten does not say so.
+    if (process.order === "drain" && process.id % 10 !== 0) {
+      this.#in(100, process, () => this.#send({ type: "closed", at: this.#now, id: process.id }));
+    }
     this.#in(this.#upTo(process.order === "drain" ? 15_000 : 400), process, () => {
       if (!process.deaf && !process.stuck) this.#end(process, 0, null);
     });
