@@ -30,6 +30,8 @@ export interface Connection {
   readonly local: Endpoint;
   /** Null on a connection without TLS. */
   readonly tls: TlsInfo | null;
+  /** A few kilobytes are cheaper to `write` within `head` than as `body`. Default: false. */
+  readonly prefersText?: boolean;
   /**
    * Sends `head` (a string in which each character is one byte), then `body`, as one unit and in as few system calls as
    * the runtime allows. Both are taken whole, whatever the peer takes now. A promise means that too much is waiting: it

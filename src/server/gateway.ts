@@ -20,6 +20,8 @@ const encoder = new TextEncoder();
 const COPY_LIMIT = 65_536;
 /** Whole bodies up to this many bytes are gathered with other responses. */
 const GATHER_LIMIT = 4096;
+/** Bytes of an array that is shared by copies. */
+const SLAB = 65_536;
 
 /** Characters of a target that are told to the operator. */
 const TARGET_LIMIT = 200;
@@ -476,8 +478,10 @@ export class Exchange implements response.ResponseHead {
     if (bytes === null) {
       this.#session.send(head);
     } else if (bytes.length <= GATHER_LIMIT) {
-      // As text it waits with the head for the other responses of this turn, whatever becomes of the application's array.
-      this.#session.send(head + this.#session.server.runtime.latin1(bytes, 0, bytes.length));
+      // It waits with the head for the other responses of this turn, whatever becomes of the application's array.
+      const session = this.#session;
+      if (session.prefersText) session.send(head + session.server.runtime.latin1(bytes, 0, bytes.length));
+      else session.send(head, typeof body === "string" ? bytes : copied(bytes));
     } else {
       this.#session.write(head, typeof body === "string" ? bytes : kept(bytes));
     }
@@ -774,6 +778,22 @@ function frame(bytes: Uint8Array): Uint8Array {
  */
 function kept(bytes: Uint8Array): Uint8Array {
   return bytes.length < COPY_LIMIT ? new Uint8Array(bytes) : bytes;
+}
+
+/** Where small copies are made: arrays of their own cost V8 an allocation each (measured on Deno: 7 % of a small POST). */
+let slab = new Uint8Array(SLAB);
+let slabUsed = 0;
+
+/** A copy of at most GATHER_LIMIT bytes, which does not live long: its slab lives as long as it does. */
+function copied(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (slabUsed + length > SLAB) {
+    slab = new Uint8Array(SLAB);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, slabUsed += length);
+  copy.set(bytes);
+  return copy;
 }
 
 function* pieces(bytes: Uint8Array): Generator<Uint8Array, undefined> {

@@ -65,6 +65,8 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
   #tunnel: Tunnel | null = null;
   /** What waits to be written: responses to pipelined requests share a write. */
   #out = "";
+  /** Bytes that wait behind `#out`, as they go over the connection. */
+  #body: Uint8Array | null = null;
   /** Set while the peer does not take what was written. */
   #congested: Promise<void> | null = null;
   #congestedUntil = 0;
@@ -156,6 +158,7 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#out = "";
+    this.#body = null;
     if (exchange !== null) {
       exchange.abort();
       if (!exchange.done) this.#over(exchange, true);
@@ -183,25 +186,45 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
 
   // What an exchange and the server ask for.
 
-  /** Adds to what is written at the end of this turn. */
-  send(text: string): void {
-    if (!this.#closed) this.#out += this.protocol.text(text);
+  /** Adds to what is written at the end of this turn; nobody may change `body` before. */
+  send(text: string, body: Uint8Array | null = null): void {
+    if (this.#closed) return;
+    this.interject(this.protocol.text(text));
+    if (body === null) return;
+    this.#joinBody();
+    this.#body = this.protocol.bytes(body);
+  }
+
+  /** Makes room for what comes behind `#body`. */
+  #joinBody(): void {
+    const body = this.#body;
+    if (body === null) return;
+    this.#out += this.server.runtime.latin1(body, 0, body.length);
+    this.#body = null;
   }
 
   /** Writes what was gathered, `text` and `body` now; the promise, when there is one, means that the peer is slow. */
   write(text: string, body: Uint8Array | null): void | Promise<void> {
-    if (this.#closed) return;
-    const { protocol } = this;
-    const out = this.#out + protocol.text(text);
-    this.#out = "";
-    if (body !== null) this.#wrote(this.#connection.write(out, protocol.bytes(body)));
-    else if (out !== "") this.#wrote(this.#connection.write(out, null));
-    return this.#congested ?? undefined;
+    this.send(text, body);
+    return this.flush();
   }
 
   /** Writes what was gathered. */
   flush(): void | Promise<void> {
-    return this.write("", null);
+    if (this.#closed) return;
+    const out = this.#out;
+    const body = this.#body;
+    if (out !== "" || body !== null) {
+      this.#out = "";
+      this.#body = null;
+      this.#wrote(this.#connection.write(out, body));
+    }
+    return this.#congested ?? undefined;
+  }
+
+  /** A few kilobytes are cheaper to {@link send} as text. */
+  get prefersText(): boolean {
+    return this.#connection.prefersText === true;
   }
 
   #wrote(wait: void | Promise<void>): void {
@@ -292,7 +315,9 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
   // Speaker: what the protocol has to say beside requests and responses.
 
   interject(text: string): void {
-    if (!this.#closed) this.#out += text;
+    if (this.#closed || text === "") return;
+    this.#joinBody();
+    this.#out += text;
   }
 
   abandon(): void {
@@ -445,7 +470,7 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
       if (this.#out.length > GATHER) this.flush();
     }
     this.#pumping = false;
-    if (this.#out !== "") this.server.flushSoon(this);
+    if (this.#out !== "" || this.#body !== null) this.server.flushSoon(this);
     this.#settle();
   }
 

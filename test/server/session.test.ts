@@ -325,6 +325,40 @@ describe("back-pressure of the response body", () => {
   });
 });
 
+describe.each([true, false])("a connection that prefers text: %s", (prefersText) => {
+  it("gets text, and bytes of all values, as they are and in their order", async () => {
+    const { server } = await serve((environ, startResponse) => {
+      startResponse("200 OK", []);
+      if (environ.PATH_INFO === "/text") return "中é";
+      if (environ.PATH_INFO === "/ascii") return "a";
+      return Uint8Array.from({ length: 256 }, (_, i) => i);
+    });
+    const written: (string | null)[] = [];
+    const endpoint = { address: "192.0.2.1", port: 1 };
+    const session = server.accept({
+      remote: endpoint,
+      local: endpoint,
+      tls: null,
+      prefersText,
+      write: (head, body) => void written.push(head, body === null ? null : Buffer.from(body).toString("latin1")),
+      end: () => {},
+      destroy: () => {},
+    });
+    const all = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
+    const bodies = { "/bytes": all, "/text": Buffer.from("中é").toString("latin1"), "/ascii": "a" };
+    for (const order of [["/bytes"], ["/text"], ["/text", "/bytes", "/ascii", "/bytes", "/text"]] as const) {
+      written.length = 0;
+      const requests = order.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join("");
+      void session.receive(Buffer.from(requests));
+      await vi.waitFor(() => expect(written).not.toEqual([]));
+      const wanted = order.map((path) => `\r\nContent-Length: ${bodies[path].length}\r\n\r\n${bodies[path]}`);
+      expect(written.join("").split(/HTTP\/1\.1 200 OK\r\nDate: [^\r]*/)).toEqual(["", ...wanted]);
+      expect(written.length).toBe(2);
+      expect(written[1]).toBe(prefersText ? null : bodies[order.at(-1)!]);
+    }
+  });
+});
+
 describe("a connection that holds what it was given, as one does whose peer is slow", () => {
   it.each([3, 5000, 60_000])(
     "sends what the application returned, whatever becomes of its array: %d bytes",
