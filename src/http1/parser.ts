@@ -67,11 +67,12 @@ const WINDOW = 2048;
 
 const VERSION = [0x48, 0x54, 0x54, 0x50, 0x2f, -1, 0x2e, -1, CR, LF]; // HTTP/d.d CRLF
 
-// Fields that a trailer section may not carry: framing, routing, modifiers, authentication, content (RFC 9110 §6.5.1).
+// Fields that a trailer section may not carry: framing, routing, modifiers, authentication, content (RFC 9110 §6.5.1). Not
+// Content-Type, though it is one of them: other servers take it there, and trailers are never taken for the head's fields.
 const FORBIDDEN_TRAILERS = new Set(
   ("transfer-encoding content-length host trailer te connection keep-alive proxy-connection upgrade expect max-forwards " +
     "cache-control pragma range if-match if-none-match if-modified-since if-unmodified-since if-range authorization " +
-    "proxy-authorization proxy-authenticate www-authenticate cookie set-cookie content-encoding content-type " +
+    "proxy-authorization proxy-authenticate www-authenticate cookie set-cookie content-encoding " +
     "content-range forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-forwarded-ssl " +
     "x-forwarded-protocol x-real-ip").split(" "),
 );
