@@ -21,6 +21,7 @@ import { systemd } from "./deployment/systemd.ts";
 import type { DevHost } from "./dev_host.ts";
 import type { CommandHost } from "./host.ts";
 import { oneLine } from "./load.ts";
+import { shellWord } from "./new.ts";
 import { type ProcessControl, ProcessError } from "./process_control.ts";
 import type { Context } from "./run.ts";
 import { findSettings, SETTINGS_VARIABLE } from "./settings_module.ts";
@@ -126,7 +127,7 @@ export async function init(
     const other = Object.keys(files).filter((path) => (there.get(path) ?? files[path]) !== files[path]);
     if (other.length > 0) await askToOverwrite(other, files, shown, target, host, dev);
     const written = write(files, there, folder, shown, control);
-    host.stdout(report(files, written, shown, template.next(deployment, shown)));
+    host.stdout(report(files, written, shown, template.next(deployment, shown === "" ? "" : shellWord(shown))));
   }
   // What the project's modules have begun must not keep the process.
   host.exit(0);

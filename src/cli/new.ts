@@ -177,6 +177,6 @@ ${next.map((command) => `  ${command}\n`).join("")}`;
 }
 
 /** `text` as one word of a shell. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w@%+=:,./][\w@%+=:,./-]*$/.test(text) ? text : `'${escapeLine(text).replaceAll("'", `'\\''`)}'`;
 }

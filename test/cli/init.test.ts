@@ -58,6 +58,11 @@ describe("files", () => {
     await init("docker", "--output", "../else");
     expect(control.files.has("/srv/else/deploy/compose.nginx.conf")).toBe(true);
     expect(host.out).toContain("\n  ../else/Dockerfile\n");
+    expect(host.out).toContain(
+      "\n  cp -R ../else/. .   # they are read where package.json is\n  docker build -t shop .\n",
+    );
+    await init("nginx", "--output", "my files");
+    expect(host.out).toContain("\n  sudo cp 'my files/'shop.nginx.conf /etc/nginx/conf.d/shop.conf\n");
     const before = control.files.size;
     host.out = "";
     await init("nginx", "--stdout");

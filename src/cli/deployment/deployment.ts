@@ -56,7 +56,7 @@ export interface DeploymentTemplate {
   readonly flags: readonly WebFlag[];
   /** The text of each file. @throws {ConfigError} for what cannot be said in the format. */
   readonly files: (deployment: Deployment) => Files;
-  /** What to do with the files, as commands and comments of a shell. `folder` is where they are, with "/" at its end. */
+  /** What to do with the files, as lines of a shell. `folder` is where they are: a word of the shell that ends with "/", or "". */
   readonly next: (deployment: Deployment, folder: string) => readonly string[];
 }
 

@@ -29,7 +29,8 @@ export const docker: DeploymentTemplate = {
     "compose.yaml": compose(deployment),
     "deploy/compose.nginx.conf": nginxConf(deployment, "compose"),
   }),
-  next: ({ name }) => [
+  next: ({ name }, folder) => [
+    ...(folder === "" || folder === "./" ? [] : [`cp -R ${folder}. .   # they are read where package.json is`]),
     `docker build -t ${name} .`,
     "docker compose up --build --detach   # http://127.0.0.1:8080",
   ],
