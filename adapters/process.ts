@@ -41,6 +41,7 @@ export const processHost: CommandHost = {
   importFresh,
   certificateProblem,
   isFile: (file) => canRead(file) ? isFile(file) : null,
+  isFolder,
   onSignal(signal, listener) {
     try {
       process.on(signal, () => listener());
@@ -259,6 +260,15 @@ function isFile(file: string): boolean {
   } catch (error) {
     if ((error as Error).name !== "NotCapable") return false;
     throw new ModuleError(`Deno may not read ${JSON.stringify(file)}; allow it with --allow-read`);
+  }
+}
+
+function isFolder(folder: string): boolean | null {
+  if (!canRead(folder)) return null;
+  try {
+    return fs.statSync(folder).isDirectory();
+  } catch (error) {
+    return ["ENOENT", "ENOTDIR"].includes((error as { code?: string }).code ?? "") ? false : null;
   }
 }
 

@@ -5,6 +5,8 @@ import { ConfigError, quote } from "../config/error.ts";
 import { CHECK_LEVELS, type CheckMessage, isSerious } from "../handler/checks/messages.ts";
 import { isSilenced, runChecks } from "../handler/checks/registry.ts";
 import { escapeLine } from "../observe/text.ts";
+import type { HandlerSettings } from "../handler/settings.ts";
+import type { CommandHost } from "./host.ts";
 import type { Context } from "./run.ts";
 import { findSettings, SETTINGS_VARIABLE } from "./settings_module.ts";
 import { type FlagSpec, readWords } from "./words.ts";
@@ -50,12 +52,35 @@ export async function check(words: readonly string[], { host }: Pick<Context, "h
     'check: whose settings? Write "tricorn check --settings settings.ts"',
     host,
   );
-  const all = await runChecks(settings, { deploy: flags.deploy });
+  const all = [...await runChecks(settings, { deploy: flags.deploy }), ...checkFolders(settings, host)];
   const messages = all.filter((message) => !isSilenced(message, settings));
   const silenced = all.length - messages.length;
   host.stdout(flags.json ? `${JSON.stringify({ messages, silenced }, null, 2)}\n` : report(messages, silenced));
   // What the project's modules have begun must not keep the process.
   host.exit(messages.some(isSerious) ? 1 : 0);
+}
+
+/** staticfiles.W004 (Django's), staticfiles.W005. Here, since src/handler sees no files. */
+function checkFolders(
+  { DEBUG = false, STATICFILES_DIRS = [], STATIC_ROOT = null }: HandlerSettings,
+  host: CommandHost,
+): CheckMessage[] {
+  const isMissing = (path: unknown): path is string =>
+    typeof path === "string" && host.isFolder(host.resolve(path)) === false;
+  const messages: CheckMessage[] = [STATICFILES_DIRS].flat().filter(isMissing).map((path) => ({
+    level: "warning",
+    id: "staticfiles.W004",
+    message: `The folder ${quote(path)} in STATICFILES_DIRS does not exist.`,
+    hint: "Make it, or leave it out. A relative path begins where Tricorn is started.",
+  }));
+  // While somebody develops nothing is served from it.
+  if (DEBUG || !isMissing(STATIC_ROOT)) return messages;
+  return [...messages, {
+    level: "warning",
+    id: "staticfiles.W005",
+    message: `The folder ${quote(STATIC_ROOT)}, which is STATIC_ROOT, does not exist.`,
+    hint: "Put the site's static files there, or name their folder. A relative path begins where Tricorn is started.",
+  }];
 }
 
 /** As Django prints it: a block for each level, the worst first. */

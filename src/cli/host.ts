@@ -31,6 +31,8 @@ export interface CommandHost extends Host {
   certificateProblem(certificate: string, key: string): CertificateProblem | null;
   /** Whether `path` is a file; null where Deno may not look. */
   isFile(path: string): boolean | null;
+  /** Whether `path` is a folder; null where this process may not look. */
+  isFolder(path: string): boolean | null;
   /** Imports the file at the absolute `path` as it is now, whatever it was when it was imported before. */
   importFresh(path: string): Promise<Record<string, unknown>>;
 }

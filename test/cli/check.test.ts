@@ -18,6 +18,38 @@ beforeEach(() => {
   host.modules.set("wrong.ts", { settings: { STATIC_URL: "/static", ALLOWED_HOSTS: [] } });
 });
 
+describe("folders of static files", () => {
+  const check = async (settings: object): Promise<string> => {
+    host.modules.set("folders.ts", { settings: { ALLOWED_HOSTS: ["a"], ...settings } });
+    host.folders.add("/srv/there");
+    await command("check", "--settings", "folders.ts");
+    expect(host.exits).toEqual([0]);
+    return host.out;
+  };
+
+  test("STATIC_ROOT that is missing is a warning, but while somebody develops", async () => {
+    expect(await check({ STATIC_ROOT: "public" })).toContain(
+      '?: (staticfiles.W005) The folder "public", which is STATIC_ROOT, does not exist.\n\tHINT: Put the site',
+    );
+  });
+
+  test("STATICFILES_DIRS that are missing are warnings", async () => {
+    expect(await check({ STATICFILES_DIRS: ["/srv/there", "/srv/gone"] })).toMatch(
+      /^\?: \(staticfiles\.W004\) The folder "\/srv\/gone" in STATICFILES_DIRS does not exist\.\n[^]*identified 1 issue /m,
+    );
+  });
+
+  test.each([{ STATIC_ROOT: "there" }, { STATIC_ROOT: "/gone", DEBUG: true }, { STATIC_ROOT: null }])(
+    "nothing is said of %j",
+    async (settings) => expect(await check(settings)).toContain("no issues"),
+  );
+
+  test("where nobody may look nothing is said", async () => {
+    host.isFolder = () => null;
+    expect(await check({ STATIC_ROOT: "public" })).toContain("no issues");
+  });
+});
+
 describe("the settings", () => {
   test("--settings MODULE: its export settings", async () => {
     await command("check", "--settings", "settings.ts");

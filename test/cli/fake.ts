@@ -82,6 +82,11 @@ export class FakeHost implements CommandHost {
   isFile(path: string): boolean | null {
     return this.files.has(path) || this.modules.has(path);
   }
+  /** Folders that are there. */
+  readonly folders = new Set<string>();
+  isFolder(path: string): boolean | null {
+    return this.folders.has(path);
+  }
   importFresh(path: string): Promise<Record<string, unknown>> {
     return this.importModule(path);
   }
