@@ -31,7 +31,8 @@ function run(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const start = runtime.words([]).map((word) => word.startsWith("./") ? join(ROOT, word) : word);
+    // For the umask.
+    const start = runtime.words(["--allow-sys"]).map((word) => word.startsWith("./") ? join(ROOT, word) : word);
     const child = spawn(runtime.program, [...start, file, ...words], {
       cwd: directory,
       stdio: ["ignore", "pipe", "pipe"],
