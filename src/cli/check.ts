@@ -24,7 +24,8 @@ Flags:
       --deploy   what matters for a site that is deployed, too
       --json     the messages as JSON
 
-Exit codes: 0 nothing serious, 1 there are errors, 2 wrong usage, 3 the settings cannot be loaded.
+Exit codes: 0 nothing serious, 1 there are errors, 2 wrong usage, 3 the settings cannot be loaded,
+4 their module has none of that name.
 `;
 }
 

@@ -82,7 +82,7 @@ Flags:
                  files that nginx sends when the application says so with X-Accel-Redirect
 
 Exit codes: 0 written, 1 a file cannot be read or written, 2 wrong usage, or a file is there already,
-3 the settings cannot be loaded.
+3 the settings cannot be loaded, 4 their module has none of that name.
 `;
 }
 

@@ -87,6 +87,8 @@ describe("the settings", () => {
     expect(host.exits).toEqual([code]);
     expect(host.err.trimEnd()).toMatch(message);
     expect(host.out).toBe("");
+    await command("check", "--help");
+    expect(host.out.split("Exit codes:")[1]).toMatch(new RegExp(`\\b${code} [a-z]`));
   });
 });
 
