@@ -295,10 +295,12 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
     let text = this.protocol.answer(refusal(status, reason, this.server.dateLine));
     // RFC 9110 §9.3.2: HEAD gets the fields alone.
     const isHead = exchange === null ? this.#parser?.method === "HEAD" : exchange.isHead;
-    if (isHead) text = text.slice(0, text.indexOf("\r\n\r\n") + 4);
+    const head = text.indexOf("\r\n\r\n") + 4;
+    if (isHead) text = text.slice(0, head);
     if (exchange !== null) {
       exchange.status = status;
       exchange.headers = [];
+      exchange.bytesSent = text.length - head;
       this.#over(exchange, false);
     }
     this.send(text);

@@ -169,14 +169,17 @@ describe("request_timeout", () => {
     expect(client.received.indexOf("\r\n\r\n")).toBe(client.received.length - 4);
   });
 
-  it("is 504 in the access log, with the time it took", async () => {
+  it("is 504 in the access log, with the time it took and the bytes of its content", async () => {
     const { runtime, events, pass } = await serve(() => new Promise(() => {}), { request_timeout: 1 });
-    const requests: [number, number][] = [];
-    events.on("request", ({ status, duration }) => requests.push([status, duration]));
+    const requests: [number, number, number][] = [];
+    events.on("request", ({ status, duration, bytes }) => requests.push([status, duration, bytes]));
     runtime.tick();
-    void runtime.connect().send(GET);
+    const client = runtime.connect();
+    void client.send(GET);
+    void runtime.connect().send(get("/", "HEAD"));
     pass(2);
-    expect(requests).toEqual([[504, expect.any(Number)]]);
+    const length = Number(/Content-Length: (\d+)/.exec(client.received)![1]);
+    expect(requests).toEqual([[504, expect.any(Number), length], [504, expect.any(Number), 0]]);
     expect(requests[0]![1]).toBeGreaterThanOrEqual(1000);
   });
 });
