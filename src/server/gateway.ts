@@ -18,8 +18,8 @@ const encoder = new TextEncoder();
 
 /** Bodies up to this many bytes are copied into one write with their framing. */
 const COPY_LIMIT = 65_536;
-/** Whole bodies up to this many bytes are gathered with other responses. */
-const GATHER_LIMIT = 4096;
+/** Whole bodies up to this many bytes are worth a short cut. */
+const SMALL = 4096;
 /** Bytes of an array that is shared by copies. */
 const SLAB = 65_536;
 
@@ -475,15 +475,14 @@ export class Exchange implements response.ResponseHead {
       this.#pull();
       return;
     }
+    const session = this.#session;
     if (bytes === null) {
-      this.#session.send(head);
-    } else if (bytes.length <= GATHER_LIMIT) {
-      // It waits with the head for the other responses of this turn, whatever becomes of the application's array.
-      const session = this.#session;
-      if (session.prefersText) session.send(head + session.server.runtime.latin1(bytes, 0, bytes.length));
-      else session.send(head, typeof body === "string" ? bytes : copied(bytes));
+      session.send(head);
+    } else if (bytes.length <= SMALL && session.prefersText) {
+      session.send(head + session.server.runtime.latin1(bytes, 0, bytes.length));
     } else {
-      this.#session.write(head, typeof body === "string" ? bytes : kept(bytes));
+      // It waits with the head for the other responses of this turn, whatever becomes of the application's array.
+      session.send(head, typeof body === "string" ? bytes : bytes.length <= SMALL ? copied(bytes) : kept(bytes));
     }
     this.#finish();
   }
@@ -784,7 +783,7 @@ function kept(bytes: Uint8Array): Uint8Array {
 let slab = new Uint8Array(SLAB);
 let slabUsed = 0;
 
-/** A copy of at most GATHER_LIMIT bytes, which does not live long: its slab lives as long as it does. */
+/** A copy of at most SMALL bytes, which does not live long: its slab lives as long as it does. */
 function copied(bytes: Uint8Array): Uint8Array {
   const { length } = bytes;
   if (slabUsed + length > SLAB) {

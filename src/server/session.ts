@@ -21,6 +21,8 @@ const READ_AHEAD = 65_536;
 const DRAIN_LIMIT = 65_536;
 /** Responses to pipelined requests are gathered up to this many characters a write. */
 const GATHER = 65_536;
+/** A body of more bytes is written before anything is gathered behind it. */
+const JOIN_LIMIT = 4096;
 /** Milliseconds for the client to read a last response and close (RFC 9112 §9.6). */
 const LINGER = 5000;
 
@@ -199,6 +201,10 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
   #joinBody(): void {
     const body = this.#body;
     if (body === null) return;
+    if (body.length > JOIN_LIMIT) {
+      this.flush();
+      return;
+    }
     this.#out += this.server.runtime.latin1(body, 0, body.length);
     this.#body = null;
   }
@@ -489,6 +495,8 @@ export class Session implements ConnectionHandler, InputSource, Speaker {
       }
       return this.#discard(parser);
     }
+    // Who does not take a large response gets no further request handled.
+    if (this.#body !== null && parser.buffered > 0) this.#joinBody();
     if (this.#congested !== null) return false;
     switch (parser.next()) {
       case HEAD:

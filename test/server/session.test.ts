@@ -331,6 +331,7 @@ describe.each([true, false])("a connection that prefers text: %s", (prefersText)
       startResponse("200 OK", []);
       if (environ.PATH_INFO === "/text") return "中é";
       if (environ.PATH_INFO === "/ascii") return "a";
+      if (environ.PATH_INFO === "/large") return new Uint8Array(5000).fill(200);
       return Uint8Array.from({ length: 256 }, (_, i) => i);
     });
     const written: (string | null)[] = [];
@@ -345,16 +346,29 @@ describe.each([true, false])("a connection that prefers text: %s", (prefersText)
       destroy: () => {},
     });
     const all = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
-    const bodies = { "/bytes": all, "/text": Buffer.from("中é").toString("latin1"), "/ascii": "a" };
-    for (const order of [["/bytes"], ["/text"], ["/text", "/bytes", "/ascii", "/bytes", "/text"]] as const) {
+    const bodies = {
+      "/bytes": all,
+      "/text": Buffer.from("中é").toString("latin1"),
+      "/ascii": "a",
+      "/large": "\xc8".repeat(5000),
+    };
+    const orders = [
+      [1, ["/bytes"]],
+      [1, ["/text"]],
+      [1, ["/large"]],
+      [1, ["/text", "/bytes", "/ascii", "/bytes", "/text"]],
+      [2, ["/bytes", "/large", "/bytes"]],
+      [2, ["/large", "/large"]],
+    ] as const;
+    for (const [writes, order] of orders) {
       written.length = 0;
       const requests = order.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join("");
       void session.receive(Buffer.from(requests));
-      await vi.waitFor(() => expect(written).not.toEqual([]));
+      await vi.waitFor(() => expect(written.length).toBe(2 * writes));
       const wanted = order.map((path) => `\r\nContent-Length: ${bodies[path].length}\r\n\r\n${bodies[path]}`);
       expect(written.join("").split(/HTTP\/1\.1 200 OK\r\nDate: [^\r]*/)).toEqual(["", ...wanted]);
-      expect(written.length).toBe(2);
-      expect(written[1]).toBe(prefersText ? null : bodies[order.at(-1)!]);
+      const last = order.at(-1)!;
+      expect(written.at(-1)).toBe(prefersText && last !== "/large" ? null : bodies[last]);
     }
   });
 });
