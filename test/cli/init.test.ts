@@ -288,7 +288,10 @@ describe("wrong usage", () => {
     expect(host.err).toContain("docker: there is no package.json");
   });
 
-  test.each([[{ bind: "fd://3" }], [{ bind: "fastcgi://:9000" }], [{ bind: "fd://3", protocol: "uwsgi" }]])(
+  test.each([[{ bind: "fd://3" }], [{ bind: ":0" }], [{ bind: "fastcgi://:9000" }], [{
+    bind: "fd://3",
+    protocol: "uwsgi",
+  }]])(
     "%j: nobody can speak HTTP to these",
     async (settings) => {
       config({ app: "./app.ts", ...settings });

@@ -84,7 +84,8 @@ export function silenceSeconds({ settings: { request_timeout, queue_timeout } }:
 /** The address by which the web server on this machine reaches Tricorn: a unix socket where there is one. */
 export function upstreamOf({ settings, folder }: Deployment): Bind {
   const binds = settings.bind.map(parseBind).filter(({ protocol = settings.protocol }) => protocol === "http");
-  const found = binds.find(({ kind }) => kind === "unix") ?? binds.find(({ kind }) => kind === "tcp");
+  // Port 0 is another one at each start.
+  const found = binds.find(({ kind }) => kind === "unix") ?? binds.find((bind) => bind.kind === "tcp" && bind.port > 0);
   if (found === undefined) {
     throw new ConfigError(
       `bind: ${quote(settings.bind.join(", "))} is no address to which a web server can speak HTTP; write HOST:PORT ` +
