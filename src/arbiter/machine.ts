@@ -207,6 +207,13 @@ export type Event =
    */
   | { readonly type: "stop"; readonly at: number; readonly graceful: boolean; readonly delay: boolean };
 
+export interface BootFailure {
+  /** How it ended, for example "it ended with code 7", when it did not say why; else null. */
+  readonly end: string | null;
+  /** Another try would end alike: the server ends, too. */
+  readonly hopeless: boolean;
+}
+
 /** What to do. The master does it and decides nothing. */
 export type Command =
   | { readonly type: "spawn"; readonly id: number; readonly generation: number; readonly maxRequests: number }
@@ -221,6 +228,8 @@ export type Command =
     readonly type: "log";
     readonly level: "debug" | "info" | "warning" | "error" | "critical";
     readonly message: string;
+    /** Where it is the line of a worker that ended before it was ready, and was no canary. */
+    readonly bootFailure?: BootFailure;
   }
   /** A worker's event loop stood still, and this is what its watchdog saw; null: it saw nothing. For the log and the hook. */
   | { readonly type: "timeout"; readonly worker: WorkerRecord; readonly report: StuckReport | null }
@@ -449,13 +458,16 @@ class Turn {
       if (worker.reason === null) this.#lost(worker);
       return;
     }
-    const why = worker.failure ?? `it ${end}`;
+    const unsaid = worker.failure === null ? `it ${end}` : null;
+    const why = worker.failure ?? unsaid;
     if (state.reload?.canary === worker.id) return this.#endReload(worker.failure ?? `the new worker ${end}`);
     if (state.phase === "running" && !state.everReady && HOPELESS.includes(code)) {
-      this.#log("critical", `Worker failed to boot: ${why}`);
+      const message = `Worker failed to boot: ${why}`;
+      this.#do({ type: "log", level: "critical", message, bootFailure: { end: unsaid, hopeless: true } });
       return this.#halt(code ?? 1);
     }
-    this.#log("error", `${title(worker)} failed to boot: ${why}`);
+    const message = `${title(worker)} failed to boot: ${why}`;
+    this.#do({ type: "log", level: "error", message, bootFailure: { end: unsaid, hopeless: false } });
     this.#lost(worker);
   }
 

@@ -12,6 +12,7 @@ import {
   urlOf,
 } from "../runtime/port.ts";
 import {
+  type BootFailure,
   type Command,
   type Event,
   initialState,
@@ -44,6 +45,8 @@ export interface MasterOptions {
   readonly every: (milliseconds: number, callback: () => void) => () => void;
   /** Sockets that a former master passed on, by {@link socketKeys}. */
   readonly inherited: ReadonlyMap<string, SharedSocket>;
+  /** Called when a worker that is no canary has ended before it was ready; true: the log need not have it. */
+  readonly onBootFailed?: (failure: BootFailure) => boolean;
   /** Called when the first worker is ready. */
   readonly onServing?: () => void;
   /** Called when as many workers are ready as there shall be, for the first time. */
@@ -325,9 +328,11 @@ export class Master {
       case "shed":
         this.#send(command.id, { type: "shed", count: command.count });
         return;
-      case "log":
-        this.#notice(command.level, command.message);
+      case "log": {
+        const { level, message, bootFailure } = command;
+        if (bootFailure === undefined || !this.#options.onBootFailed?.(bootFailure)) this.#notice(level, message);
         return;
+      }
       case "timeout":
         this.#timedOut(command.worker, command.report);
         return;

@@ -29,11 +29,6 @@ const HURRY = 1000;
 /** Milliseconds after which it is said that the code is still being loaded. */
 const SLOW = 3000;
 
-/** What the machine says of a child that could not start and will not be able to. */
-const HOPELESS = /^Worker failed to boot: /;
-/** The same of one that ended while it loaded the code, and did not say why. */
-const ENDED = /failed to boot: (it (?:ended|was killed) .*)/;
-
 /** Serves until a signal ends it. */
 export async function runserver(words: readonly string[], context: Context): Promise<void> {
   const { host, parent } = context;
@@ -130,18 +125,21 @@ class Reloader {
       every: (milliseconds, callback) => runtime.every(milliseconds, callback),
       inherited: new Map(),
       onServing: serving,
+      onBootFailed: ({ end, hopeless }) => {
+        if (this.#reloading || this.#ending) return true;
+        // Who can say what is wrong has said it.
+        if (end === null) return hopeless;
+        if (hopeless) this.#terminal.warn(`The code could not be started: ${end}`);
+        // The code ends the process: as after a change, a page says so, until it does not any more.
+        // Not here: this is told while the machine takes its step.
+        else setTimeout(() => void this.#change({ files: [], at: Date.now(), styles: false }));
+        return true;
+      },
     });
     this.#events.on("notice", ({ level, message }) => {
       // What there is to say of a reload, and of the end, is said elsewhere.
       if ((level !== "error" && level !== "critical") || this.#reloading || this.#ending) return;
-      const [, ended] = ENDED.exec(message) ?? [];
-      if (!HOPELESS.test(message)) {
-        // The code ends the process: as after a change, a page says so, until it does not any more.
-        // Not here: this is told while the machine takes its step.
-        if (ended !== undefined) setTimeout(() => void this.#change({ files: [], at: Date.now(), styles: false }));
-        else this.#terminal.warn(message);
-        // Who can say what is wrong has said it.
-      } else if (ended !== undefined) this.#terminal.warn(`The code could not be started: ${ended}`);
+      this.#terminal.warn(message);
     });
     this.#events.on("fault", ({ error, message }) => this.#terminal.warn(`${message}: ${reasonOf(error)}`));
     try {

@@ -240,6 +240,20 @@ describe("start", () => {
     expect(pool.exit(2)).toEqual([`exit ${code}`]);
   });
 
+  test("that a worker has ended before it was ready is told beside its line, and whether it said why", () => {
+    const failures = (): unknown[] =>
+      pool.commands.flatMap((one) => one.type === "log" && one.bootFailure !== undefined ? [one.bootFailure] : []);
+    pool.send({ type: "start" });
+    pool.exit(1, 7);
+    expect(failures()).toEqual([{ end: "it ended with code 7", hopeless: false }]);
+    pool.send({ type: "failed", id: 2, message: "./app.js throws" });
+    pool.exit(2, 3);
+    expect(failures()).toEqual([{ end: null, hopeless: true }]);
+    pool = new Pool({}).up();
+    pool.exit(1, 7);
+    expect(failures()).toEqual([]);
+  });
+
   test("a worker that is not ready in time is killed, and another is tried", () => {
     pool = new Pool({ workers: 1, bootTimeout: 10_000 });
     pool.send({ type: "start" }, { type: "tick" });
