@@ -210,6 +210,17 @@ export class GlobalRequest extends NativeRequest {
 Object.defineProperty(GlobalRequest, "name", { value: "Request" });
 Object.defineProperty(LightRequest, "name", { value: "Request" });
 Object.defineProperty(LightRequest.prototype, "constructor", { value: GlobalRequest });
+// What console.log shows on Bun; Node and Deno look at the native one.
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+if (!(INSPECT in LightRequest.prototype)) {
+  Object.defineProperty(LightRequest.prototype, INSPECT, {
+    value(this: LightRequest, _depth: number, options: object, inspect?: (value: unknown, options: object) => string) {
+      const parts = { method: this.method, url: this.url, headers: this.headers };
+      return inspect === undefined ? parts : `Request ${inspect(parts, options)}`;
+    },
+    configurable: true,
+  });
+}
 standsFor(GlobalRequest, NativeRequest);
 
 let nativesTakeLight: boolean | null = null;

@@ -1,6 +1,8 @@
 // What the Fetch standard says of Request, Response and Headers, as far as a server's application meets it: one table,
 // run against the native classes and against the light ones, on Node, Deno and Bun. Nothing here knows a test runner.
 
+import { inspect } from "node:util";
+
 /** The classes under test, and how an application comes by a request. */
 export interface Kit {
   readonly runtime: "node" | "deno" | "bun";
@@ -856,6 +858,16 @@ export const CASES: readonly Case[] = [
       equal([made.integrity, made.keepalive, made.body, made.bodyUsed], ["", false, null, false]);
     },
     skip: { "bun native": "Bun's differ", "deno native": "Deno's differ" },
+  },
+  {
+    name: "Request: console.log shows what it is",
+    run({ request }) {
+      const shown = inspect(request("PUT", "http://localhost/a?b", { headers: [["x-a", "secret"]] }));
+      for (const part of ["PUT", "http://localhost/a?b", "x-a", "secret"]) {
+        equal([part, shown.includes(part)], [part, true]);
+      }
+    },
+    skip: { "bun native": "Bun shows it by console.log alone" },
   },
   {
     name: "Request: its members enumerate",
