@@ -104,7 +104,9 @@ class DenoConnection implements Connection {
   }
 
   readonly #wrote = (count: number): void => {
-    const bytes = this.#writing!;
+    const bytes = this.#writing;
+    // Destroyed since.
+    if (bytes === null) return;
     if (count < bytes.length) {
       this.#send(bytes.subarray(count));
       return;

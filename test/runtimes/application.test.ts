@@ -229,6 +229,21 @@ onEachRuntime("broken answers", (runtime) => {
     );
   });
 
+  test("a body that breaks off is no fault of the server's", async () => {
+    const before = server().stderr.length;
+    const log = (): string => server().stderr.slice(before);
+    const client = await server().connect();
+    client.send(get("/throws-late"));
+    await client.ended();
+    await server().get("/throws");
+    // Lines are in their order: what came before the second fault is there with it.
+    await eventually(
+      () => /secret: late[^]*secret: thrown/.test(log()),
+      () => `the log does not tell of both:\n${log()}`,
+    );
+    expect(log()).not.toContain("outside of a request");
+  });
+
   for (const path of ["/closes", "/closes-throws", "/long-stream"]) {
     test(`${path}: the body is closed once`, async () => {
       const id = path.slice(1);
