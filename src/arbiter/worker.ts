@@ -204,7 +204,7 @@ export class Worker {
     let rounds = RELISTEN;
     this.#stopRelistening();
     this.#stopRelistening = this.#options.runtime.every(1000, () => {
-      if (this.server.connections > this.#settings.worker_connections / 2) rounds = RELISTEN;
+      if (this.server.connections > (this.#settings.worker_connections || Infinity) / 2) rounds = RELISTEN;
       if (rounds-- === 0 || this.#ending !== null) return this.#stopRelistening();
       if (this.#held) return;
       this.#hold(true);
