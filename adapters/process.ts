@@ -86,11 +86,8 @@ const INSPECTOR_OPENS = 1000;
  */
 function keepInspectorClosed(signal: string): void {
   const inspector = createRequire("/")("node:inspector") as typeof import("node:inspector");
-  try {
-    if (inspector.url() !== undefined) return;
-  } catch {
-    // Deno lets nobody ask without --allow-sys; to close it is always allowed.
-  }
+  // To ask needs --allow-sys; to close it, nothing.
+  if (isGranted({ name: "sys" }) && inspector.url() !== undefined) return;
   process.on(signal, () => {
     const end = performance.now() + INSPECTOR_OPENS;
     const timer = setInterval(() => {
@@ -118,7 +115,7 @@ function openFilesLimit(): number | null {
   return soft === undefined ? null : Number(soft);
 }
 
-type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string };
+type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string } | { name: "sys" };
 
 interface DenoPermissions {
   readonly permissions: { querySync(permission: DenoPermission): { readonly state: string } };
