@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 
 interface DenoApi {
-  readonly permissions: { querySync(descriptor: { name: string }): { readonly state: string } };
+  readonly permissions: { querySync(descriptor: object): { readonly state: string } };
 }
 const { Deno: deno } = globalThis as { Deno?: DenoApi };
 
@@ -18,12 +18,19 @@ export const startDirectory: string = findDirectory();
 
 function findDirectory(): string {
   const directory = process.cwd();
+  if (!isGranted({ name: "env", variable: "PWD" })) return directory;
+  const { PWD } = process.env;
+  if (PWD === undefined || !isGranted({ name: "read", path: PWD })) return directory;
   try {
-    const { PWD } = process.env;
-    return PWD !== undefined && realpathSync(PWD) === directory ? PWD : directory;
+    return realpathSync(PWD) === directory ? PWD : directory;
   } catch {
     return directory;
   }
+}
+
+/** Deno would ask whoever sits at the terminal for a permission that is not there. */
+function isGranted(descriptor: { name: string; variable?: string; path?: string }): boolean {
+  return deno === undefined || deno.permissions.querySync(descriptor).state === "granted";
 }
 
 let words: readonly string[] | null = null;
@@ -49,10 +56,6 @@ function readWords(): readonly string[] {
   } catch {
     // --allow-run may name the runtime alone.
   }
-  const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter(isGranted);
+  const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter((name) => isGranted({ name }));
   return ["run", "--no-prompt", ...granted.map((name) => `--allow-${name}`), ...process.argv.slice(1)];
-}
-
-function isGranted(name: string): boolean {
-  return deno!.permissions.querySync({ name }).state === "granted";
 }

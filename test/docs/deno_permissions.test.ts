@@ -10,6 +10,8 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RUNTIMES, type TestRuntime } from "../support/runtimes.ts";
 import { type ServerOptions, ServerProcess } from "../support/server.ts";
+import { spawnInTerminal } from "../support/terminal.ts";
+import { eventually, patiently } from "../support/wait.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "tricorn-"));
 const path = (name: string): string => join(directory, name);
@@ -103,6 +105,22 @@ function tests(deno: TestRuntime): void {
       });
     }
   }
+
+  // There Deno asks for what is missing, and waits for the answer.
+  test("in a terminal, too, what is named is enough", async () => {
+    const words = [deno.program, "run", NET, READ_APP, "adapters/bin.ts", "serve", APP, "--bind", "127.0.0.1:0"];
+    const terminal = spawnInTerminal(`exec ${words.join(" ")}`, { env: { NO_COLOR: "1" } });
+    let text = "";
+    terminal.stdout!.on("data", (chunk) => text += chunk);
+    try {
+      await eventually(() => /Listening at: |Deno requests /.test(text), () => text);
+      expect(text).not.toContain("Deno requests ");
+    } finally {
+      const ended = new Promise((resolve) => terminal.on("exit", resolve));
+      terminal.stdin!.write("\x03");
+      await patiently(ended, () => text);
+    }
+  });
 
   const RUN = `--allow-run=${deno.program},cat`;
   const WORKERS = [NET, `${READ_APP},adapters/watchdog_thread.js`, "--allow-env", RUN];
