@@ -29,7 +29,7 @@ function findDirectory(): string {
 }
 
 /** Deno would ask whoever sits at the terminal for a permission that is not there. */
-function isGranted(descriptor: { name: string; variable?: string; path?: string }): boolean {
+function isGranted(descriptor: { name: string; variable?: string; path?: string; command?: string }): boolean {
   return deno === undefined || deno.permissions.querySync(descriptor).state === "granted";
 }
 
@@ -51,10 +51,12 @@ function readWords(): readonly string[] {
   if (deno === undefined) return [...process.execArgv, ...process.argv.slice(1)];
   // Deno does not tell its own flags. The system does, where there is /proc, and only `cat` may read it without -A.
   try {
-    const { status, stdout } = spawnSync("cat", [`/proc/${process.pid}/cmdline`], { encoding: "utf8" });
-    if (status === 0) return stdout.split("\0").slice(1, -1);
+    if (isGranted({ name: "run", command: "cat" })) {
+      const { status, stdout } = spawnSync("cat", [`/proc/${process.pid}/cmdline`], { encoding: "utf8" });
+      if (status === 0) return stdout.split("\0").slice(1, -1);
+    }
   } catch {
-    // --allow-run may name the runtime alone.
+    // With LD_PRELOAD and its like in the environment Deno wants --allow-run for all.
   }
   const granted = ["net", "read", "write", "env", "run", "sys", "ffi"].filter((name) => isGranted({ name }));
   return ["run", "--no-prompt", ...granted.map((name) => `--allow-${name}`), ...process.argv.slice(1)];

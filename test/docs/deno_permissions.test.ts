@@ -107,16 +107,22 @@ function tests(deno: TestRuntime): void {
   }
 
   // There Deno asks for what is missing, and waits for the answer.
-  test("in a terminal, too, what is named is enough", async () => {
-    const words = [deno.program, "run", NET, READ_APP, "adapters/bin.ts", "serve", APP, "--bind", "127.0.0.1:0"];
-    const terminal = spawnInTerminal(`exec ${words.join(" ")}`, { env: { NO_COLOR: "1" } });
+  test.each([
+    [[NET, READ_APP, "adapters/bin.ts", "serve", APP, "--bind", "127.0.0.1:0"], /Listening at: /],
+    [
+      ["--allow-read", "--allow-write", "--allow-env", "adapters/bin.ts", "init", "nginx", APP, "--stdout"],
+      /^# tricorn behind nginx/m,
+    ],
+  ])("in a terminal, too, what is named is enough: %j", async (words, done) => {
+    const terminal = spawnInTerminal(`exec ${[deno.program, "run", ...words].join(" ")}`, { env: { NO_COLOR: "1" } });
+    const ended = new Promise((resolve) => terminal.on("exit", resolve));
     let text = "";
     terminal.stdout!.on("data", (chunk) => text += chunk);
     try {
-      await eventually(() => /Listening at: |Deno requests /.test(text), () => text);
+      await eventually(() => done.test(text) || text.includes("Deno requests "), () => text);
       expect(text).not.toContain("Deno requests ");
     } finally {
-      const ended = new Promise((resolve) => terminal.on("exit", resolve));
+      terminal.stdin!.on("error", () => {});
       terminal.stdin!.write("\x03");
       await patiently(ended, () => text);
     }
