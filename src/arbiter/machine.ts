@@ -13,7 +13,7 @@ export const BACKOFF_LONGEST = 30_000;
 /** How long a worker that was told to quit may take, in milliseconds. */
 export const QUIT_WITHIN = 2000;
 /** How long a reload that is done otherwise waits for an old worker to say that its sockets are closed, in milliseconds. */
-export const CLOSES_WITHIN = 5000;
+export const CLOSES_WITHIN = 2000;
 /** A terminal's Ctrl-C goes to all processes: so long after a worker's signal the master's may come, in milliseconds. */
 export const SIGNAL_WITHIN = 250;
 /** How long the watchdog's report about a stuck worker is waited for, in milliseconds. */
