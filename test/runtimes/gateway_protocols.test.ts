@@ -259,7 +259,7 @@ onEachKind("gateway protocols", (runtime) => {
         writeFileSync(path, JSON.stringify({ protocol, workers: 1, keepalive_grace: 0, bind: `unix:${socket}` }));
       };
       write("uwsgi");
-      const words = ["--config", path, "--bind", `unix:${socket}`];
+      const words = ["--config", path];
       await withServer(runtime, { app: APP, bind: `unix:${socket}`, permissions: POOL, words }, async (server) => {
         const ask = async (name: Name): Promise<string> =>
           await response(name, (await server.connect({ path: socket })).send(SEND[name](variables())));
