@@ -97,12 +97,19 @@ export async function freeUnixPath(bind: Bind & { kind: "unix" }): Promise<void>
   unlinkSync(bind.path);
 }
 
+interface DenoPermissions {
+  readonly permissions: { querySync(permission: { name: "read"; path: string }): { readonly state: string } };
+}
+
 /** Says it when the folder of a unix socket is missing: Node says "permission denied" then. */
 function checkFolder(bind: Bind & { kind: "unix" }): void {
+  const path = dirname(bind.path);
+  const { Deno } = globalThis as { Deno?: DenoPermissions };
+  // Deno may be allowed to see the socket and not its folder, and would ask in a terminal: then listening tells.
+  if (Deno !== undefined && Deno.permissions.querySync({ name: "read", path }).state !== "granted") return;
   try {
-    statSync(dirname(bind.path));
+    statSync(path);
   } catch (error) {
-    // Deno may be allowed to see the socket and not its folder: then listening tells.
     if ((error as { code?: string }).code === "ENOENT") throw listenError(bind, error);
   }
 }

@@ -18,6 +18,11 @@ const path = (name: string): string => join(directory, name);
 const APP = "examples/hello.ts";
 const READ_APP = `--allow-read=${APP}`;
 const NET = "--allow-net=127.0.0.1:0";
+const UNIX = [
+  `--allow-net=unix:${path("socket")}`,
+  `--allow-read=${APP},${path("socket")}`,
+  `--allow-write=${path("socket")}`,
+];
 
 interface Case {
   readonly what: string;
@@ -31,11 +36,7 @@ const CASES: readonly Case[] = [
   {
     what: "a unix socket",
     options: { bind: `unix:${path("socket")}` },
-    permissions: [
-      `--allow-net=unix:${path("socket")}`,
-      `--allow-read=${APP},${path("socket")}`,
-      `--allow-write=${path("socket")}`,
-    ],
+    permissions: UNIX,
   },
   {
     what: "log files",
@@ -109,6 +110,7 @@ function tests(deno: TestRuntime): void {
   // There Deno asks for what is missing, and waits for the answer.
   test.each([
     [[NET, READ_APP, "adapters/bin.ts", "serve", APP, "--bind", "127.0.0.1:0"], /Listening at: /],
+    [[...UNIX, "adapters/bin.ts", "serve", APP, "--bind", `unix:${path("socket")}`], /Listening at: /],
     [
       ["--allow-read", "--allow-write", "--allow-env", "adapters/bin.ts", "init", "nginx", APP, "--stdout"],
       /^# tricorn behind nginx/m,
