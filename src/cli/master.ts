@@ -243,8 +243,8 @@ export async function supervise(configuration: MasterConfiguration, context: Con
     // Said only now, so that an address that cannot be had is the only line.
     notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
     void probes?.then(({ url }) => notice(`Probes at: ${url}/livez and ${url}/readyz`));
-    const { warning } = possibleConnections(settings, host);
-    if (warning !== null) events.emit("notice", { level: "warning", message: warning });
+    const { notice: limited } = possibleConnections(settings, host);
+    if (limited !== null) events.emit("notice", limited);
     own();
     await master.start();
     await watch();

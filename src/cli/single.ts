@@ -37,7 +37,7 @@ export async function serveAlone(
   const info = (): WorkerInfo => ({ id: 0, pid: host.pid, age: (performance.now() - born) / 1000 });
   observeRequests(events, settings, info);
 
-  const { worker_connections, warning } = possibleConnections(settings, host);
+  const { worker_connections, notice: limited } = possibleConnections(settings, host);
   const server = new Server(application, runtime, { ...settings, worker_connections }, events);
   const urls: string[] = [];
   let admin: Admin | null = null;
@@ -120,7 +120,7 @@ export async function serveAlone(
   await callHook(events, settings, "post_worker_init", info());
   // Said only now, so that an address that cannot be had is the only line, and whoever waits for these may send signals.
   notice(`Starting tricorn ${VERSION} on ${runtime.name} ${runtime.version}`);
-  if (warning !== null) events.emit("notice", { level: "warning", message: warning });
+  if (limited !== null) events.emit("notice", limited);
   const denied = SETTING_VARIABLES.filter((variable) => !host.canReadEnv(variable));
   if (denied.length > 0) notice(`Without --allow-env, these are not read from the environment: ${denied.join(", ")}`);
   if (admin !== null) notice(`Probes at: ${admin.url}/livez and ${admin.url}/readyz`);

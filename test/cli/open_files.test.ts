@@ -14,18 +14,20 @@ function possible(limit: number | null, worker_connections: number): ReturnType<
 test.each([[null, 10_000], [20_000, 10_000], [1024, 896], [300, 100], [64, 32], [64, 0]])(
   "with a limit of %j there is room for worker_connections: %i",
   (limit, wanted) => {
-    expect(possible(limit, wanted)).toEqual({ worker_connections: wanted, warning: null });
+    expect(possible(limit, wanted)).toEqual({ worker_connections: wanted, notice: null });
   },
 );
 
 test.each([[4096, 3968], [1024, 896], [256, 128], [64, 32]])(
   "with a limit of %i ten thousand connections become %i, and the operator is told",
   (limit, worker_connections) => {
-    expect(possible(limit, 10_000)).toEqual({
-      worker_connections,
-      warning:
-        `worker_connections is 10000, more than the limit of ${limit} open files allows: ${worker_connections} ` +
-        "connections are accepted; raise the limit (ulimit -n, LimitNOFILE=), or lower worker_connections",
-    });
+    const message =
+      `worker_connections is 10000, more than the limit of ${limit} open files allows: ${worker_connections} ` +
+      "connections are accepted; raise the limit (ulimit -n, LimitNOFILE=), or lower worker_connections";
+    expect(possible(limit, 10_000)).toEqual({ worker_connections, notice: { level: "info", message } });
   },
 );
+
+test("it is a warning where the number is the operator's own", () => {
+  expect(possible(1024, 5000)).toMatchObject({ worker_connections: 896, notice: { level: "warning" } });
+});
