@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CertificateProblem, type CommandHost, ModuleError } from "../src/cli/host.ts";
 import type { LogFile } from "../src/runtime/port.ts";
 import { availableCores } from "./cores.ts";
-import { programScript, startDirectory } from "./program.ts";
+import { isGranted, programScript, startDirectory } from "./program.ts";
 import { localSockets } from "./control_socket.ts";
 
 /** What is tried after a path that names no file, in this order. */
@@ -113,18 +113,6 @@ function openFilesLimit(): number | null {
   }
   const [, soft] = /^Max open files +(\d+)/m.exec(limits) ?? [];
   return soft === undefined ? null : Number(soft);
-}
-
-type DenoPermission = { name: "env"; variable: string } | { name: "read"; path: string } | { name: "sys" };
-
-interface DenoPermissions {
-  readonly permissions: { querySync(permission: DenoPermission): { readonly state: string } };
-}
-
-/** Deno would stop and ask for a permission that is not there; a server has nobody to answer. */
-function isGranted(permission: DenoPermission): boolean {
-  const { Deno } = globalThis as { Deno?: DenoPermissions };
-  return Deno === undefined || Deno.permissions.querySync(permission).state === "granted";
 }
 
 function canReadEnv(variable: string): boolean {

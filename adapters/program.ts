@@ -29,7 +29,7 @@ function findDirectory(): string {
 }
 
 /** Deno would ask whoever sits at the terminal for a permission that is not there. */
-function isGranted(descriptor: { name: string; variable?: string; path?: string; command?: string }): boolean {
+export function isGranted(descriptor: { name: string; variable?: string; path?: string; command?: string }): boolean {
   return deno === undefined || deno.permissions.querySync(descriptor).state === "granted";
 }
 

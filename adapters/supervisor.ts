@@ -25,7 +25,7 @@ import {
   type SpawnOptions,
   type Supervisor,
 } from "../src/runtime/port.ts";
-import { programWords, startDirectory } from "./program.ts";
+import { isGranted, programWords, startDirectory } from "./program.ts";
 import { freeUnixPath, listenError, type SharedInside, wrapShared } from "./shared.ts";
 
 // The descriptors of a child: standard input, output and error, then these.
@@ -196,15 +196,10 @@ function adopt(bind: Bind, fd: number): SharedSocket {
 
 // The program, started again.
 
-function isGranted(name: string): boolean {
-  return deno!.permissions.querySync({ name }).state === "granted";
-}
-
 function checkPermissions(): void {
   if (deno === undefined) return;
-  const mayRun = isGranted("run") ||
-    deno.permissions.querySync({ name: "run", command: process.execPath }).state === "granted";
-  const missing = [...(mayRun ? [] : ["--allow-run"]), ...(isGranted("env") ? [] : ["--allow-env"])];
+  const mayRun = isGranted({ name: "run" }) || isGranted({ name: "run", command: process.execPath });
+  const missing = [...(mayRun ? [] : ["--allow-run"]), ...(isGranted({ name: "env" }) ? [] : ["--allow-env"])];
   if (missing.length > 0) {
     throw new SpawnError(`Deno may not start workers: add ${missing.join(" and ")} after "deno run"`);
   }
